@@ -1,0 +1,138 @@
+"""All settings of the rooms: environment variables `ADJUDICATE_…`, read once at a room's door.
+
+A section's name stands before a double underscore: `ADJUDICATE_ENCODER__PRECISION=fp32`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from adjudicate.errors import ConfigurationError
+
+ROOT = Path(__file__).resolve().parents[2]
+"""The repository's root: where models/, policies/ and flow.yml stand."""
+
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ImageLimits(_Section):
+    """What is refused before it is decoded."""
+
+    max_bytes: int = Field(20_000_000, gt=0)
+    max_pixels: int = Field(50_000_000, gt=0)
+    max_text: int = Field(10_000, gt=0)
+    """Characters of an ad's copy."""
+
+
+class GatewaySettings(_Section):
+    grpc_port: int | None = Field(None, ge=1, le=65535)
+    """Instead of the port in flow.yml; likewise the two below."""
+    http_port: int | None = Field(None, ge=1, le=65535)
+    websocket_port: int | None = Field(None, ge=1, le=65535)
+    max_ads: int = Field(1_000, gt=0)
+    """Ads in one request."""
+    max_request_bytes: int = Field(256 * 1024 * 1024, gt=0)
+    batch_ads: int = Field(16, gt=0)
+    """Ads that travel through the rooms in one message."""
+
+
+class EncoderSettings(_Section):
+    model: str = str(ROOT / "models" / "clip")
+    """A local folder in open_clip's layout, or an open_clip architecture name."""
+    pretrained: str = ""
+    """The open_clip pretrained tag that goes with an architecture name."""
+    device: str = "auto"
+    precision: Precision = "auto"
+    threads: int = Field(1, ge=1)
+    """Model threads."""
+    decode_threads: int = Field(2, ge=1)
+
+
+class LibrarySettings(_Section):
+    thresholds: Path = ROOT / "models" / "clip" / "thresholds.yaml"
+    hash_distance: int = Field(24, ge=0, le=256)
+    """Bits of 256 in which a copy's perceptual hash may differ from the exemplar's."""
+    near_duplicate: float = Field(0.97, ge=0, le=1)
+    """Cosine at which an ad is almost a known violation."""
+    audit_share: float = Field(0.01, ge=0, le=1)
+    audit_seed: int = 0
+    max_matches: int = Field(5, ge=1)
+
+
+class JudgeSettings(_Section):
+    model: str = str(ROOT / "models" / "judge")
+    """A local folder, or a model name of the hub."""
+    device: str = "auto"
+    precision: Precision = "auto"
+    threads: int = Field(1, ge=1)
+    max_batch: int = Field(8, ge=1)
+    max_wait_ms: float = Field(20.0, ge=0)
+    timeout_s: float = Field(60.0, gt=0)
+    """An ad that waited longer than this is escalated."""
+    max_pixels: int = Field(1_003_520, gt=0)
+    """A picture is scaled down to this before the judge sees it."""
+    prompt: Literal["auto", "full", "compact"] = "auto"
+
+
+class DecisionSettings(_Section):
+    reject: float = Field(0.65, ge=0, le=1)
+    """At or above this probability a violation rejects."""
+    approve: float = Field(0.35, ge=0, le=1)
+    """At or below this probability a compliant verdict approves."""
+
+
+class SupervisorSettings(_Section):
+    backoff_s: float = Field(1.0, gt=0)
+    """Wait before the first restart of a room; it doubles with each death in a row."""
+    backoff_max_s: float = Field(60.0, gt=0)
+    healthy_after_s: float = Field(60.0, gt=0)
+    """A room that lived this long starts again from the first wait."""
+    drain_s: float = Field(30.0, ge=0)
+    """How long a stop waits for what is in flight."""
+
+
+class TelemetrySettings(_Section):
+    otlp_endpoint: str = ""
+    """`host:port` of an OTLP gRPC receiver. Empty: spans are made but not exported."""
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+
+class Settings(BaseSettings):
+    """Every section with its defaults."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="ADJUDICATE_", env_nested_delimiter="__", extra="ignore", frozen=True
+    )
+
+    policies: Path = ROOT / "policies"
+    database: str = f"sqlite:///{ROOT / 'data' / 'adjudicate.db'}"
+    """SQLAlchemy URL of exemplars and decisions."""
+    images: ImageLimits = ImageLimits()
+    gateway: GatewaySettings = GatewaySettings()
+    encoder: EncoderSettings = EncoderSettings()
+    library: LibrarySettings = LibrarySettings()
+    judge: JudgeSettings = JudgeSettings()
+    decision: DecisionSettings = DecisionSettings()
+    supervisor: SupervisorSettings = SupervisorSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
+
+
+def load_settings() -> Settings:
+    """The settings of this process.
+
+    Raises `ConfigurationError` that names the variable, its value's fault, and nothing else.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "ADJUDICATE_" + "__".join(str(part) for part in first["loc"]).upper()
+        raise ConfigurationError(f"{name}: {first['msg']}.") from None
