@@ -1,0 +1,206 @@
+"""How a request goes through the rooms, and what its refusals look like on every protocol."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from docarray import BaseDoc, DocList
+from grpc import StatusCode
+from jina.excepts import InternalNetworkError
+from jina.proto import jina_pb2
+from jina.serve.runtimes.gateway.streamer import GatewayStreamer
+from jina.types.request.data import DataRequest
+
+from adjudicate.documents import Ad, Decision, RoomStatus
+from adjudicate.errors import AdjudicateError, Code, RequestError, ServiceError
+
+REVIEW = "/review"
+ROOMS = ("encoder", "library", "judge", "ledger")
+DIRECT: dict[str, tuple[str, ...]] = {
+    "/embed": ("encoder",),
+    "/search": ("encoder", "library"),
+    "/library/add": ("encoder", "library"),
+    "/library/list": ("library",),
+    "/library/remove": ("library",),
+    "/decision": ("ledger",),
+}
+"""Endpoints that need only some rooms, in order. The Flow's graph would send them on to all, and
+its `when` filter would drop their documents."""
+
+TAKES_ADS = frozenset({REVIEW, "/embed", "/search", "/library/add"})
+
+Doc = TypeVar("Doc", bound=BaseDoc)
+Handler = Callable[..., tuple["asyncio.Future[DataRequest]", Any]]
+
+
+class Rooms:
+    """The one way from any protocol into the rooms.
+
+    It takes the place of the streamer's request handler, so that gRPC, Jina's WebSocket and our
+    own routes meet the same limits, the same routing and the same codes.
+    """
+
+    def __init__(self, streamer: GatewayStreamer, max_ads: int) -> None:
+        self._pool = streamer._connection_pool
+        self._through_the_flow: Handler = streamer._streamer._request_handler
+        self._max_ads = max_ads
+        self.in_flight = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        streamer._streamer._request_handler = self.handle
+
+    def handle(
+        self, request: DataRequest, return_type: Any = DocList
+    ) -> tuple[asyncio.Future[DataRequest], None]:
+        """Jina's signature of a request handler: a future of the response, and no floating one."""
+        return asyncio.ensure_future(self._answer(request)), None
+
+    async def post(
+        self,
+        endpoint: str,
+        docs: DocList[Any],
+        answers: type[Doc],
+        *,
+        parameters: dict[str, Any] | None = None,
+        room: str = "",
+    ) -> DocList[Any]:
+        """Send documents to an endpoint and return its answers as `DocList[answers]`.
+
+        Raises `RequestError` when the request is refused, `ServiceError` when a room is down.
+        """
+        request = DataRequest()
+        request.document_array_cls = DocList[docs.doc_type]
+        request.data.docs = docs
+        request.header.exec_endpoint = endpoint
+        request.header.target_executor = room
+        if parameters:
+            request.parameters = parameters
+        response = await self._dispatch(request)
+        response.document_array_cls = DocList[answers]
+        return response.data.docs
+
+    async def review(self, ads: DocList[Ad]) -> DocList[Decision]:
+        """Ads through the whole Flow, in order."""
+        return await self.post(REVIEW, ads, Decision)
+
+    async def status(self) -> list[RoomStatus]:
+        """What every room says of itself; one that does not answer is not ready."""
+
+        async def ask(room: str) -> RoomStatus:
+            try:
+                found = await self.post(
+                    "/status", DocList[RoomStatus]([RoomStatus(room=room)]), RoomStatus, room=room
+                )
+                return found[0]
+            except AdjudicateError as error:
+                return RoomStatus(room=room, ready=False, facts={"problem": error.detail})
+
+        return list(await asyncio.gather(*(ask(room) for room in ROOMS)))
+
+    async def drain(self, seconds: float) -> int:
+        """Wait until nothing is in flight. Returns how many requests are left after `seconds`."""
+        try:
+            await asyncio.wait_for(self._idle.wait(), seconds)
+        except TimeoutError:
+            return self.in_flight
+        return 0
+
+    async def _answer(self, request: DataRequest) -> DataRequest:
+        """For Jina's own servers: a refusal is a response with an error status, not an exception,
+        since an exception would end the whole stream of the client's other requests."""
+        try:
+            return await self._dispatch(request)
+        except AdjudicateError as error:
+            return _refusal(request, error)
+
+    async def _dispatch(self, request: DataRequest) -> DataRequest:
+        self._check(request)
+        self.in_flight += 1
+        self._idle.clear()
+        try:
+            response = await self._route(request)
+        except InternalNetworkError as error:
+            raise _service_error(error) from error
+        finally:
+            self.in_flight -= 1
+            if not self.in_flight:
+                self._idle.set()
+        if response.status.code == jina_pb2.StatusProto.ERROR:
+            raise ServiceError(Code.INTERNAL, _first_line(response.status.description))
+        return response
+
+    def _route(self, request: DataRequest) -> Awaitable[DataRequest]:
+        endpoint = request.header.exec_endpoint
+        if endpoint == REVIEW:
+            request.header.target_executor = ""
+            future, _ = self._through_the_flow(request=request, return_type=DocList)
+            return _first(future)
+        if endpoint == "/status":
+            room = request.header.target_executor.strip("^$")
+            if room not in ROOMS:
+                known = ", ".join(ROOMS)
+                raise RequestError(Code.NOT_FOUND, f"/status wants a target_executor of {known}")
+            return self._through(request, (room,))
+        if endpoint in DIRECT:
+            return self._through(request, DIRECT[endpoint])
+        raise RequestError(Code.NOT_FOUND, f"there is no endpoint {endpoint[:50]!r}")
+
+    async def _through(self, request: DataRequest, rooms: tuple[str, ...]) -> DataRequest:
+        endpoint, parameters = request.header.exec_endpoint, request.parameters
+        request.header.target_executor = ""
+        for room in rooms:
+            request.parameters = parameters
+            result = await self._pool.send_requests_once(
+                requests=[request], deployment=room, head=True, endpoint=endpoint
+            )
+            if isinstance(result, BaseException):
+                raise result
+            request, _ = result
+            if request.status.code == jina_pb2.StatusProto.ERROR:
+                break
+        return request
+
+    def _check(self, request: DataRequest) -> None:
+        if request.header.exec_endpoint not in TAKES_ADS:
+            return
+        count = len(request.data._content.docs.docs)
+        if count == 0:
+            raise RequestError(Code.NO_ADS)
+        if count > self._max_ads:
+            raise too_many_ads(count, self._max_ads)
+
+
+def too_many_ads(count: int, limit: int) -> RequestError:
+    """The refusal of a request with more ads than one request may hold."""
+    return RequestError(
+        Code.TOO_MANY_ADS,
+        f"{count:,} ads in one request; the limit is {limit:,}. Send them in several requests.",
+    )
+
+
+async def _first(future: Awaitable[Any]) -> DataRequest:
+    result = await future
+    return result[0] if isinstance(result, tuple) else result
+
+
+def _service_error(error: InternalNetworkError) -> ServiceError:
+    if error.code() == StatusCode.DEADLINE_EXCEEDED:
+        return ServiceError(Code.DEADLINE_EXCEEDED)
+    return ServiceError(Code.ROOM_UNAVAILABLE, "A room is not answering; it is being restarted.")
+
+
+def _refusal(request: DataRequest, error: AdjudicateError) -> DataRequest:
+    response = DataRequest()
+    response.header.request_id = request.header.request_id
+    response.header.exec_endpoint = request.header.exec_endpoint
+    response.header.status.code = jina_pb2.StatusProto.ERROR
+    response.header.status.description = str(error)
+    response.header.status.exception.name = type(error).__name__
+    response.header.status.exception.args.append(str(error))
+    return response
+
+
+def _first_line(text: str) -> str:
+    return text.strip().splitlines()[0][:300] if text.strip() else ""
