@@ -1,0 +1,86 @@
+"""Finding the model that the settings name: a folder in open_clip's layout, or an architecture."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import open_clip
+
+from adjudicate.errors import ConfigurationError
+
+_CONFIG = "open_clip_config.json"
+# In the order in which open_clip itself looks for them.
+_WEIGHTS = (
+    "open_clip_model.safetensors",
+    "open_clip_pytorch_model.safetensors",
+    "open_clip_pytorch_model.bin",
+    "open_clip_pytorch_model.pth",
+)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model that is there to be loaded."""
+
+    name: str
+    """For people and for versions: the folder's, or `architecture/tag`."""
+    source: str
+    """What open_clip calls the model's name."""
+    weights: Path
+    config: Path | None = None
+
+    def fingerprint(self) -> str:
+        """The first 8 hex digits of the SHA-256 of the weights and the configuration."""
+        digest = hashlib.sha256()
+        for file in (self.weights, self.config):
+            if file is not None:
+                with file.open("rb") as stream:
+                    digest.update(hashlib.file_digest(stream, "sha256").digest())
+        return digest.hexdigest()[:8]
+
+
+def find(model: str, pretrained: str) -> Checkpoint:
+    """The checkpoint by the settings' `model` and `pretrained`. Fetches a tag's weights once.
+
+    Raises `ConfigurationError` for a folder or file that is missing, an unknown architecture or
+    tag, and weights that cannot be fetched.
+    """
+    if model in open_clip.list_models():
+        return _pretrained(model, pretrained)
+    if Path(model).is_dir():
+        return _folder(Path(model).resolve())
+    if os.sep in model or model.startswith("."):
+        raise ConfigurationError(f"ADJUDICATE_ENCODER__MODEL: there is no folder {model}.")
+    raise ConfigurationError(
+        f"ADJUDICATE_ENCODER__MODEL: {model!r} is neither a folder nor an architecture of "
+        "open_clip, such as 'ViT-L-14'."
+    )
+
+
+def _folder(folder: Path) -> Checkpoint:
+    config = folder / _CONFIG
+    if not config.is_file():
+        raise ConfigurationError(f"ADJUDICATE_ENCODER__MODEL: {folder} has no {_CONFIG}.")
+    weights = next((folder / name for name in _WEIGHTS if (folder / name).is_file()), None)
+    if weights is None:
+        raise ConfigurationError(f"ADJUDICATE_ENCODER__MODEL: {folder} has no {_WEIGHTS[0]}.")
+    return Checkpoint(folder.name, f"local-dir:{folder}", weights, config)
+
+
+def _pretrained(architecture: str, tag: str) -> Checkpoint:
+    config = open_clip.get_pretrained_cfg(architecture, tag) if tag else None
+    if not config:
+        known = ", ".join(open_clip.list_pretrained_tags_by_model(architecture)) or "none"
+        said = f"{tag!r} is not a tag of {architecture}" if tag else f"{architecture} needs a tag"
+        raise ConfigurationError(f"ADJUDICATE_ENCODER__PRETRAINED: {said}; known: {known}.")
+    try:
+        weights = Path(open_clip.download_pretrained(config))
+    except Exception as error:  # the hub's client raises its own and its transport's errors
+        raise ConfigurationError(
+            f"The weights of {architecture}/{tag} are not in the cache and could not be fetched "
+            f"({type(error).__name__})."
+        ) from error
+    return Checkpoint(f"{architecture}/{tag}", architecture, weights)
