@@ -29,6 +29,14 @@ DIRECT: dict[str, tuple[str, ...]] = {
 """Endpoints that need only some rooms, in order. The Flow's graph would send them on to all, and
 its `when` filter would drop their documents."""
 
+TAKES_PARAMETERS = {
+    "/search": {"limit"},
+    "/library/list": {"limit", "offset", "category", "polarity", "image"},
+    "/decision": {"limit", "offset"},
+}
+"""Only the last room of an endpoint gets them: Jina keeps one batch queue for each different set of
+parameters, so free ones would split the encoder's batches without bound."""
+
 TAKES_ADS = frozenset({REVIEW, "/embed", "/search", "/library/add"})
 
 Doc = TypeVar("Doc", bound=BaseDoc)
@@ -135,6 +143,7 @@ class Rooms:
         endpoint = request.header.exec_endpoint
         if endpoint == REVIEW:
             request.header.target_executor = ""
+            request.parameters = {}
             future, _ = self._through_the_flow(request=request, return_type=DocList)
             return _first(future)
         if endpoint == "/status":
@@ -148,10 +157,12 @@ class Rooms:
         raise RequestError(Code.NOT_FOUND, f"there is no endpoint {endpoint[:50]!r}")
 
     async def _through(self, request: DataRequest, rooms: tuple[str, ...]) -> DataRequest:
-        endpoint, parameters = request.header.exec_endpoint, request.parameters
+        endpoint = request.header.exec_endpoint
+        known = TAKES_PARAMETERS.get(endpoint, set())
+        parameters = {name: value for name, value in request.parameters.items() if name in known}
         request.header.target_executor = ""
         for room in rooms:
-            request.parameters = parameters
+            request.parameters = parameters if room == rooms[-1] else {}
             result = await self._pool.send_requests_once(
                 requests=[request], deployment=room, head=True, endpoint=endpoint
             )
