@@ -1,0 +1,87 @@
+"""What a case must have to be screened, and an exemplar to be held."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import numpy as np
+
+from adjudicate.documents import Case, Exemplar, Problem
+from adjudicate.errors import AdError, Code
+
+SEVERITIES = ("low", "medium", "high")
+
+NORM_TOLERANCE = 1e-3
+"""How far a norm may be from 1: more than rounding in half precision, less than a mistake."""
+
+_MOST_CHARACTERS = {"id": 200, "category": 200, "rule": 200, "added_by": 200}
+
+
+def problem_of(error: AdError) -> Problem:
+    """The error as a document carries it."""
+    return Problem(code=error.code, detail=error.detail)
+
+
+def check_case(case: Case) -> Problem | None:
+    """Why a case cannot be screened; None when it can. Unembedded is not the same as harmless."""
+    try:
+        _check_embedded(case)
+    except AdError as error:
+        return Problem(code=Code.INTERNAL, detail=f"the ad cannot be screened: {error.detail}")
+    return None
+
+
+def check_exemplar(exemplar: Exemplar, rules: Collection[str]) -> Problem | None:
+    """Why an exemplar cannot be held; None when it can. `rules` are the policy's codes."""
+    try:
+        _check_labels(exemplar, rules)
+        _check_embedded(exemplar)
+    except AdError as error:
+        return problem_of(error)
+    return None
+
+
+def _check_labels(exemplar: Exemplar, rules: Collection[str]) -> None:
+    if exemplar.polarity == "violation" and not (exemplar.category and exemplar.rule):
+        raise AdError(Code.INVALID_FIELD, "a violation names its category and its rule")
+    if exemplar.rule and exemplar.rule not in rules:
+        # A rejection by label propagation cites this rule to the advertiser.
+        raise AdError(Code.INVALID_FIELD, f"rule {exemplar.rule[:50]!r} is not in the policy")
+    if exemplar.severity not in SEVERITIES:
+        raise AdError(Code.INVALID_FIELD, f"severity must be one of {', '.join(SEVERITIES)}")
+    for name, most in _MOST_CHARACTERS.items():
+        if len(getattr(exemplar, name) or "") > most:
+            raise AdError(Code.INVALID_FIELD, f"{name} must have at most {most} characters")
+    for name in (*_MOST_CHARACTERS, "text", "note"):
+        if "\0" in (getattr(exemplar, name) or ""):
+            raise AdError(Code.INVALID_FIELD, f"{name} must not hold NUL characters")
+
+
+def _check_embedded(document: Case | Exemplar) -> None:
+    has_text = bool(document.text.strip())
+    image, text = document.image_embedding, document.text_embedding
+    if document.image is None and not has_text and image is None and text is None:
+        raise AdError(Code.AD_EMPTY)
+    if document.image is not None and image is None:
+        raise AdError(Code.INTERNAL, "its picture has no embedding")
+    if has_text and text is None:
+        raise AdError(Code.INTERNAL, "its text has no embedding")
+    dimensions = {
+        _dimension(name, embedding, axes)
+        for name, embedding, axes in (("picture", image, 1), ("text", text, 2))
+        if embedding is not None
+    }
+    if len(dimensions) > 1:
+        raise AdError(Code.INTERNAL, "picture and text are embedded in different dimensions")
+
+
+def _dimension(name: str, embedding: Any, axes: int) -> int:
+    values = np.asarray(embedding, np.float32)
+    if values.ndim != axes or values.size == 0:
+        raise AdError(Code.INTERNAL, f"the embedding of its {name} has shape {values.shape}")
+    norms = np.linalg.norm(values, axis=-1)
+    # Written so that a NaN fails it.
+    if not bool(np.all(np.abs(norms - 1) <= NORM_TOLERANCE)):
+        raise AdError(Code.INTERNAL, f"the embedding of its {name} has no unit norm")
+    return values.shape[-1]
