@@ -1,0 +1,99 @@
+"""From merged cases to decisions on disk."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from sqlalchemy.exc import OperationalError
+
+from adjudicate.documents import Case, Decision, Problem
+from adjudicate.errors import Code
+from executors.ledger.decide import Ruling, decide
+from executors.ledger.store import DecisionStore, Record
+from executors.shared.settings import DecisionSettings
+from executors.shared.telemetry import trace_id_of
+
+logger = logging.getLogger(__name__)
+
+_ANSWERED = ("violation", "compliant", "invalid")
+
+
+class Recorder:
+    """Decides cases and records the decisions. Blocking: call it from a thread."""
+
+    def __init__(self, store: DecisionStore, thresholds: DecisionSettings) -> None:
+        self._store = store
+        self._thresholds = thresholds
+
+    def settle(self, cases: Sequence[Case]) -> list[Decision]:
+        """One decision per case, in order. Never raises.
+
+        What is returned is on disk; a decision that could not be recorded is an error instead.
+        """
+        started = time.perf_counter()
+        records = [Record(self._decision(case, started), case.content_hash) for case in cases]
+        decisions = self._recorded(records)
+        for decision in decisions:
+            # The recorded one has the time until it was written; the answer, the writing as well.
+            decision.timings["ledger"] = _ms_since(started)
+        return decisions
+
+    def _decision(self, case: Case, started: float) -> Decision:
+        try:
+            ruling = decide(case, self._thresholds)
+        except Exception:
+            logger.exception("case %s could not be decided", case.id)
+            case.problem = Problem(code=Code.INTERNAL, detail="the ledger failed on this ad")
+            ruling = Ruling("error", (Code.INTERNAL.value,))
+        return Decision(
+            id=case.id,
+            ad_id=case.ad_id or case.id or "",
+            outcome=ruling.outcome,
+            reasons=list(ruling.reasons),
+            rule=ruling.rule,
+            confidence=ruling.confidence,
+            matches=case.matches,
+            findings=case.findings,
+            problem=case.problem,
+            judged=case.verdict in _ANSWERED,
+            audit=case.audit,
+            versions=case.versions,
+            trace_id=trace_id_of(case.traceparent),
+            timings={**case.timings, "ledger": _ms_since(started)},
+            decided_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        )
+
+    def _recorded(self, records: Sequence[Record]) -> list[Decision]:
+        if not records:
+            return []
+        try:
+            return self._store.record(records)
+        except Exception as error:
+            logger.exception("%d decisions could not be recorded", len(records))
+            # One decision that the database refuses must not take the others of its request with
+            # it. A database that is gone refuses every one, and asking again would only wait.
+            if len(records) == 1 or isinstance(error, OperationalError):
+                return [_unrecorded(record.decision) for record in records]
+            return [self._recorded([record])[0] for record in records]
+
+
+def _unrecorded(decision: Decision) -> Decision:
+    detail = "the decision could not be recorded"
+    return Decision(
+        id=decision.id,
+        ad_id=decision.ad_id,
+        outcome="error",
+        reasons=[Code.INTERNAL],
+        problem=Problem(code=Code.INTERNAL, detail=detail),
+        versions=decision.versions,
+        trace_id=decision.trace_id,
+        timings=decision.timings,
+        decided_at=decision.decided_at,
+    )
+
+
+def _ms_since(started: float) -> float:
+    return (time.perf_counter() - started) * 1_000
