@@ -250,3 +250,6 @@ class RoomStatus(BaseDoc):
     pid: int = 0
     """Process id on the room's machine."""
     facts: dict[str, str] = Field(default_factory=dict)
+    """Versions and sizes, such as the number of exemplars."""
+    counters: dict[str, int] = Field(default_factory=dict)
+    """What the room has done since it started."""

@@ -1,0 +1,151 @@
+"""The synchronous client: `AsyncClient` on an event loop in a background thread.
+
+Nothing is written twice: each method here is made from its asynchronous one and has its signature.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import threading
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator
+from types import TracebackType
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+
+from adjudicate.client import AsyncClient, AsyncLibrary
+from adjudicate.defaults import DEFAULT_URL
+
+P = ParamSpec("P")
+R = TypeVar("R")
+A = TypeVar("A")
+
+
+class _Loop:
+    """An event loop that runs in a daemon thread."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._loop.set_exception_handler(_report)
+        self._thread = threading.Thread(
+            target=self._loop.run_forever, name="adjudicate-client", daemon=True
+        )
+        self._thread.start()
+
+    def run(self, work: Coroutine[Any, Any, R]) -> R:
+        """Run `work` to its end; an interrupt of the waiting thread cancels it."""
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    def stop(self) -> None:
+        """Stop the loop and wait for its thread."""
+        self.run(self._loop.shutdown_asyncgens())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+def _report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    # With gRPC on two loops of a process each is woken for the other's events; the one that finds
+    # nothing to read says so as an error. It is none.
+    if not isinstance(context.get("exception"), BlockingIOError):
+        loop.default_exception_handler(context)
+
+
+class _Sync(Protocol[A]):
+    """What wraps an asynchronous object."""
+
+    _async: A
+    _loop: _Loop
+
+
+def _call(
+    method: Callable[Concatenate[A, P], Coroutine[Any, Any, R]],
+) -> Callable[Concatenate[_Sync[A], P], R]:
+    @functools.wraps(method)
+    def call(self: _Sync[A], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        return self._loop.run(method(self._async, *args, **kwargs))
+
+    return call
+
+
+def _stream(
+    method: Callable[Concatenate[A, P], AsyncIterator[R]],
+) -> Callable[Concatenate[_Sync[A], P], Iterator[R]]:
+    @functools.wraps(method)
+    def stream(self: _Sync[A], /, *args: P.args, **kwargs: P.kwargs) -> Iterator[R]:
+        items = method(self._async, *args, **kwargs)
+
+        async def following() -> R:
+            return await anext(items)
+
+        try:
+            while True:
+                try:
+                    item = self._loop.run(following())
+                except StopAsyncIteration:
+                    return
+                yield item
+        finally:
+            if isinstance(items, AsyncGenerator):
+                self._loop.run(items.aclose())
+
+    return stream
+
+
+class Library:
+    """`AsyncLibrary`, waited for."""
+
+    def __init__(self, library: AsyncLibrary, loop: _Loop) -> None:
+        self._async = library
+        self._loop = loop
+
+    list = _call(AsyncLibrary.list)
+    get = _call(AsyncLibrary.get)
+    add = _call(AsyncLibrary.add)
+    remove = _call(AsyncLibrary.remove)
+
+
+class Client:
+    """`AsyncClient` for code without `async`: the same arguments, methods and errors.
+
+    `review` is a generator. Callbacks run in the client's thread. A client may be shared by
+    threads.
+    """
+
+    def __init__(self, url: str = DEFAULT_URL, **options: Any) -> None:
+        """The `options` are `AsyncClient`'s."""
+        self._async = AsyncClient(url, **options)
+        self._loop = _Loop()
+        self._closed = False
+        self.url = self._async.url
+        self.library = Library(self._async.library, self._loop)
+
+    review = _stream(AsyncClient.review)
+    review_all = _call(AsyncClient.review_all)
+    embed = _call(AsyncClient.embed)
+    search = _call(AsyncClient.search)
+    decision = _call(AsyncClient.decision)
+    decisions = _call(AsyncClient.decisions)
+    status = _call(AsyncClient.status)
+
+    def close(self) -> None:
+        """Close the connection and end the client's thread. It cannot be used afterwards."""
+        if not self._closed:
+            self._closed = True
+            self._loop.run(self._async.close())
+            self._loop.stop()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()

@@ -1,0 +1,222 @@
+"""Over gRPC: Jina's own protocol, so that any Jina client can talk to the same port.
+
+One channel is kept and the gateway's unary method is called on it. `jina.Client` speaks the same
+but opens a channel for every call, holds one lock of the whole process while it streams (a second
+client in another thread stands still), and turns errors into text.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+import grpc
+import numpy as np
+from docarray import BaseDoc, DocList
+from numpy.typing import NDArray
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # jina imports pkg_resources, which says that it is old
+    from jina.proto import jina_pb2, jina_pb2_grpc
+    from jina.types.request.data import DataRequest
+
+from adjudicate.answers import Embedding, SearchResult
+from adjudicate.documents import Ad, Case, Decision, Exemplar, Lookup, RoomStatus
+from adjudicate.errors import AdjudicateError, Code, RequestError, ServiceError
+from adjudicate.transports.address import Address
+from adjudicate.transports.base import Page, in_order
+from adjudicate.transports.faults import fault, from_text, interrupted, unreachable
+
+D = TypeVar("D", bound=BaseDoc)
+
+ROOMS = ("encoder", "library", "judge", "ledger")
+_SCREEN = "^(encoder|library)$"
+_OPTIONS = [
+    ("grpc.max_send_message_length", -1),
+    ("grpc.max_receive_message_length", -1),
+    # The client retries within seconds; gRPC's own wait before it dials again grows to minutes.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+]
+_CODES = {
+    grpc.StatusCode.DEADLINE_EXCEEDED: Code.DEADLINE_EXCEEDED,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: Code.REQUEST_TOO_LARGE,
+    grpc.StatusCode.NOT_FOUND: Code.NOT_FOUND,
+    grpc.StatusCode.INVALID_ARGUMENT: Code.MALFORMED,
+    grpc.StatusCode.UNAUTHENTICATED: Code.MALFORMED,
+    grpc.StatusCode.PERMISSION_DENIED: Code.MALFORMED,
+    grpc.StatusCode.UNAVAILABLE: Code.ROOM_UNAVAILABLE,
+}
+
+
+class GrpcTransport:
+    """One HTTP/2 connection to the gateway."""
+
+    def __init__(self, address: Address, headers: Mapping[str, str]) -> None:
+        self._address = address
+        self._metadata = tuple((name.lower(), value) for name, value in headers.items())
+        options = [*_OPTIONS, ("grpc.enable_http_proxy", int(not address.loopback))]
+        self._channel = (
+            grpc.aio.secure_channel(address.target, grpc.ssl_channel_credentials(), options)
+            if address.tls
+            else grpc.aio.insecure_channel(address.target, options)
+        )
+        self._stub = jina_pb2_grpc.JinaSingleDataRequestRPCStub(self._channel)
+
+    async def review(self, ads: Sequence[Ad]) -> AsyncIterator[tuple[int, Decision]]:
+        """All decisions of the request at once."""
+        # Jina's own spans hang under the first ad's trace; the other ads' traces link to them.
+        trace = (("traceparent", ads[0].traceparent),) if ads[0].traceparent else ()
+        decisions = await self._post("/review", DocList[Ad](ads), Decision, metadata=trace)
+        for numbered in in_order(ads, decisions):
+            yield numbered
+
+    async def embed(self, ads: Sequence[Ad]) -> list[Embedding]:
+        """Answered by the encoder alone."""
+        cases = await self._post("/embed", DocList[Ad](ads), Case, rooms="^encoder$")
+        return [
+            Embedding(
+                _ad_id(case),
+                _vector(case.image_embedding),
+                _vector(case.text_embedding),
+                case.problem,
+            )
+            for case in cases
+        ]
+
+    async def search(self, ads: Sequence[Ad], limit: int) -> list[SearchResult]:
+        """Answered by encoder and library."""
+        cases = await self._post(
+            "/search", DocList[Ad](ads), Case, rooms=_SCREEN, parameters={"limit": limit}
+        )
+        return [SearchResult(_ad_id(case), list(case.matches), case.problem) for case in cases]
+
+    async def list_exemplars(self, page: Page) -> list[Exemplar]:
+        """One page of the library."""
+        return await self._post(
+            "/library/list",
+            DocList[Lookup]([Lookup(id="")]),
+            Exemplar,
+            rooms="^library$",
+            parameters=page.parameters(),
+        )
+
+    async def get_exemplar(self, exemplar_id: str) -> Exemplar:
+        """One exemplar with its picture."""
+        lookup = DocList[Lookup]([Lookup(id=exemplar_id)])
+        found = await self._post("/library/list", lookup, Exemplar, rooms="^library$")
+        return _only(found)
+
+    async def add_exemplars(self, exemplars: Sequence[Exemplar]) -> list[Exemplar]:
+        """The exemplars as the library holds them now."""
+        return await self._post(
+            "/library/add", DocList[Exemplar](exemplars), Exemplar, rooms=_SCREEN
+        )
+
+    async def remove_exemplar(self, exemplar_id: str) -> None:
+        """Take one exemplar out."""
+        lookup = DocList[Lookup]([Lookup(id=exemplar_id)])
+        answers = await self._post("/library/remove", lookup, Lookup, rooms="^library$")
+        if not all(answer.found for answer in answers):
+            raise RequestError(Code.NOT_FOUND)
+
+    async def decision(self, decision_id: str) -> Decision:
+        """One recorded decision."""
+        lookup = DocList[Lookup]([Lookup(id=decision_id)])
+        return _only(await self._post("/decision", lookup, Decision, rooms="^ledger$"))
+
+    async def decisions(self, limit: int, offset: int) -> list[Decision]:
+        """Recorded decisions, newest first."""
+        return await self._post(
+            "/decision",
+            DocList[Lookup]([Lookup(id="")]),
+            Decision,
+            rooms="^ledger$",
+            parameters={"limit": limit, "offset": offset},
+        )
+
+    async def status(self) -> list[RoomStatus]:
+        """What each room says about itself; a room that does not answer is not ready."""
+        answers = await asyncio.gather(*map(self._room, ROOMS), return_exceptions=True)
+        faults = [answer for answer in answers if isinstance(answer, BaseException)]
+        if len(faults) == len(ROOMS):
+            raise faults[0]
+        rooms: list[RoomStatus] = []
+        for room, answer in zip(ROOMS, answers, strict=True):
+            if isinstance(answer, AdjudicateError):
+                said = {"problem": answer.detail}
+                rooms.append(RoomStatus(room=room, ready=False, facts=said))
+            elif isinstance(answer, BaseException):
+                raise answer
+            else:
+                rooms.append(answer)
+        return rooms
+
+    async def _room(self, room: str) -> RoomStatus:
+        asked = DocList[RoomStatus]([RoomStatus(room="")])
+        answers = await self._post("/status", asked, RoomStatus, rooms=f"^{room}$")
+        if not answers:
+            raise ServiceError(Code.ROOM_UNAVAILABLE, f"The {room} gave no status.")
+        return answers[0]
+
+    async def close(self) -> None:
+        """Close the channel."""
+        await self._channel.close()
+
+    async def _post(
+        self,
+        endpoint: str,
+        docs: DocList[Any],
+        answer: type[D],
+        *,
+        rooms: str = "",
+        parameters: Mapping[str, str | int] | None = None,
+        metadata: tuple[tuple[str, str], ...] = (),
+    ) -> list[D]:
+        request = DataRequest()
+        request.header.exec_endpoint = endpoint
+        if rooms:
+            request.header.target_executor = rooms
+        if parameters:
+            request.parameters = dict(parameters)
+        request.data.docs = docs
+        try:
+            response = await self._stub.process_single_data(
+                request, metadata=self._metadata + metadata
+            )
+        except grpc.aio.AioRpcError as error:
+            raise self._fault(error) from error
+        status = response.header.status
+        if status.code == jina_pb2.StatusProto.ERROR:
+            raise from_text(status.description) or ServiceError(Code.INTERNAL, status.description)
+        response.document_array_cls = DocList[answer]
+        return list(response.docs)
+
+    def _fault(self, error: grpc.aio.AioRpcError) -> AdjudicateError:
+        details = error.details() or ""
+        known = from_text(details)
+        if known is not None:
+            return known
+        # Jina's gateway puts its own name first when it is a room that does not answer.
+        if error.code() == grpc.StatusCode.UNAVAILABLE and not details.startswith("|"):
+            dialled = "connect" in details or "DNS" in details
+            return unreachable(self._address) if dialled else interrupted(self._address)
+        return fault(_CODES.get(error.code(), Code.INTERNAL), details)
+
+
+def _ad_id(case: Case) -> str:
+    return case.ad_id or case.id or ""
+
+
+def _vector(values: Any) -> NDArray[np.float32] | None:
+    return None if values is None else np.asarray(values, dtype=np.float32)
+
+
+def _only(found: list[Any]) -> Any:
+    """The one thing asked for. Raises `RequestError` when it is not there."""
+    problem = found[0].problem if found else None
+    if not found or (problem is not None and problem.code == Code.NOT_FOUND):
+        raise RequestError(Code.NOT_FOUND)
+    return found[0]

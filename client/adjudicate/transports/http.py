@@ -1,0 +1,99 @@
+"""Over HTTP: one POST a request, JSON both ways."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from adjudicate.documents import Ad, Decision
+from adjudicate.errors import Code, ServiceError
+from adjudicate.transports.address import Address
+from adjudicate.transports.base import in_order
+from adjudicate.transports.faults import from_status, interrupted, unreachable
+from adjudicate.transports.json import JsonTransport, _items, ads_body, read
+
+CONNECT_S = 10.0
+"""Seconds until a host that does not even refuse counts as unreachable."""
+
+_ROUTES = {
+    "review": ("POST", "/v1/review"),
+    "embed": ("POST", "/v1/embed"),
+    "search": ("POST", "/v1/search"),
+    "library.list": ("GET", "/v1/library"),
+    "library.get": ("GET", "/v1/library/{id}"),
+    "library.add": ("POST", "/v1/library"),
+    "library.remove": ("DELETE", "/v1/library/{id}"),
+    "decision": ("GET", "/v1/decisions/{id}"),
+    "decisions": ("GET", "/v1/decisions"),
+    "status": ("GET", "/v1/status"),
+}
+
+
+class HttpTransport(JsonTransport):
+    """A pool of kept-alive connections to the gateway."""
+
+    def __init__(
+        self,
+        address: Address,
+        headers: Mapping[str, str],
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._address = address
+        # No read limit: the client sets one for the whole exchange. No bound on connections
+        # either: the client bounds what is in flight.
+        self._http = httpx.AsyncClient(
+            base_url=f"{'https' if address.tls else 'http'}://{address.target}{address.path}",
+            headers=dict(headers),
+            timeout=httpx.Timeout(None, connect=CONNECT_S),
+            limits=httpx.Limits(max_connections=None),
+            transport=transport,
+            trust_env=not address.loopback,
+        )
+
+    async def review(self, ads: Sequence[Ad]) -> AsyncIterator[tuple[int, Decision]]:
+        """All decisions of the request at once."""
+        # Jina's own spans hang under the first ad's trace; the other ads' traces link to them.
+        headers = {"traceparent": ads[0].traceparent} if ads[0].traceparent else {}
+        answer = await self.call("review", ads_body(ads), headers)
+        decisions = [read(Decision, item) for item in _items(answer, "decisions")]
+        for numbered in in_order(ads, decisions):
+            yield numbered
+
+    async def call(
+        self, op: str, body: dict[str, Any], headers: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        """One exchange; a GET's or DELETE's body travels as its query."""
+        method, path = _ROUTES[op]
+        if "{id}" in path:
+            path = path.format(id=quote(body["id"], safe=""))
+            body = {}
+        sent = {"json": body} if method == "POST" else {"params": body}
+        try:
+            response = await self._http.request(method, path, headers=headers, **sent)  # type: ignore[arg-type]
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            raise unreachable(self._address) from error
+        except httpx.TransportError as error:
+            raise interrupted(self._address) from error
+        if response.is_error:
+            raise from_status(response.status_code, _json(response))
+        if response.status_code == httpx.codes.NO_CONTENT:
+            return {}
+        answer = _json(response)
+        if not isinstance(answer, dict):
+            detail = f"What answers at {self._address.url} is not the service."
+            raise ServiceError(Code.INTERNAL, detail)
+        return answer
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+
+def _json(response: httpx.Response) -> Any:
+    try:
+        return response.json()
+    except ValueError:
+        return None

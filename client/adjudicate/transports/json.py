@@ -1,0 +1,129 @@
+"""What HTTP and WebSocket share: operations with JSON bodies."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+from docarray import BaseDoc
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from adjudicate.answers import Embedding, SearchResult
+from adjudicate.documents import AD_FIELDS, Ad, Decision, Exemplar, Match, Problem, RoomStatus
+from adjudicate.errors import Code, ServiceError
+from adjudicate.transports.base import Page
+
+D = TypeVar("D", bound=BaseDoc)
+
+_AD = set(AD_FIELDS)
+_DERIVED = {"image_embedding", "text_embedding", "phash", "encoder_version", "problem"}
+
+
+def ads_body(ads: Sequence[Ad]) -> dict[str, Any]:
+    """`{"ads": […]}`, pictures as base64, absent fields left out."""
+    return {"ads": [ad.model_dump(mode="json", include=_AD, exclude_none=True) for ad in ads]}
+
+
+def read(kind: type[D], data: Any) -> D:
+    """A document of the answer. Raises `ServiceError` when the service sent something else."""
+    try:
+        return kind.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        detail = f"The answer holds no {kind.__name__}: {where}: {first['msg']}"
+        raise ServiceError(Code.INTERNAL, detail) from error
+
+
+class JsonTransport(ABC):
+    """Every operation but the review, over one method `call`."""
+
+    @abstractmethod
+    async def call(self, op: str, body: dict[str, Any]) -> dict[str, Any]:
+        """One operation by its name on the WebSocket, e.g. `library.list`; the answer's body."""
+
+    @abstractmethod
+    def review(self, ads: Sequence[Ad]) -> AsyncIterator[tuple[int, Decision]]:
+        """As `Transport.review`."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Close the connection."""
+
+    async def embed(self, ads: Sequence[Ad]) -> list[Embedding]:
+        """As the service computed them: JSON keeps every bit of a float32."""
+        return [
+            Embedding(
+                item.get("ad_id", ""),
+                _vector(item.get("image")),
+                _vector(item.get("text")),
+                _problem(item),
+            )
+            for item in _items(await self.call("embed", ads_body(ads)), "embeddings")
+        ]
+
+    async def search(self, ads: Sequence[Ad], limit: int) -> list[SearchResult]:
+        """The nearest exemplars of each ad."""
+        answer = await self.call("search", {**ads_body(ads), "limit": limit})
+        return [
+            SearchResult(
+                item.get("ad_id", ""),
+                [read(Match, match) for match in item.get("matches") or []],
+                _problem(item),
+            )
+            for item in _items(answer, "results")
+        ]
+
+    async def list_exemplars(self, page: Page) -> list[Exemplar]:
+        """One page of the library."""
+        answer = await self.call("library.list", page.parameters())
+        return [read(Exemplar, item) for item in _items(answer, "exemplars")]
+
+    async def get_exemplar(self, exemplar_id: str) -> Exemplar:
+        """One exemplar with its picture."""
+        return read(Exemplar, await self.call("library.get", {"id": exemplar_id}))
+
+    async def add_exemplars(self, exemplars: Sequence[Exemplar]) -> list[Exemplar]:
+        """The exemplars as the library holds them now."""
+        bodies = [
+            exemplar.model_dump(mode="json", exclude=_DERIVED, exclude_none=True)
+            for exemplar in exemplars
+        ]
+        answer = await self.call("library.add", {"exemplars": bodies})
+        return [read(Exemplar, item) for item in _items(answer, "exemplars")]
+
+    async def remove_exemplar(self, exemplar_id: str) -> None:
+        """Take one exemplar out."""
+        await self.call("library.remove", {"id": exemplar_id})
+
+    async def decision(self, decision_id: str) -> Decision:
+        """One recorded decision."""
+        return read(Decision, await self.call("decision", {"id": decision_id}))
+
+    async def decisions(self, limit: int, offset: int) -> list[Decision]:
+        """Recorded decisions, newest first."""
+        answer = await self.call("decisions", {"limit": limit, "offset": offset})
+        return [read(Decision, item) for item in _items(answer, "decisions")]
+
+    async def status(self) -> list[RoomStatus]:
+        """What each room says about itself."""
+        answer = await self.call("status", {})
+        return [read(RoomStatus, item) for item in _items(answer, "rooms")]
+
+
+def _items(answer: dict[str, Any], name: str) -> list[Any]:
+    items = answer.get(name)
+    if not isinstance(items, list):
+        raise ServiceError(Code.INTERNAL, f"The answer holds no {name}.")
+    return items
+
+
+def _vector(values: list[float] | None) -> NDArray[np.float32] | None:
+    return None if values is None else np.asarray(values, dtype=np.float32)
+
+
+def _problem(item: dict[str, Any]) -> Problem | None:
+    return read(Problem, item["problem"]) if item.get("problem") else None

@@ -1,0 +1,381 @@
+"""A service without models, spoken to over all three protocols: what the client's tests talk to."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import socket
+import threading
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+import uvicorn
+from docarray import DocList
+from jina.proto import jina_pb2, jina_pb2_grpc
+from jina.types.request.data import DataRequest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from websockets.asyncio.server import ServerConnection, serve
+
+from adjudicate.documents import (
+    AD_FIELDS,
+    Ad,
+    Case,
+    Decision,
+    Exemplar,
+    Finding,
+    Lookup,
+    Match,
+    Problem,
+    RoomStatus,
+)
+from adjudicate.errors import STATUS, AdjudicateError, Code
+from adjudicate.tracing import trace_id
+from adjudicate.transports.faults import fault
+
+ROOMS = ("encoder", "library", "judge", "ledger")
+
+
+class FakeService:
+    """Decides by an ad's copy: `cures` rejects, `maybe` escalates, anything else approves.
+
+    `slow:0.2` in the copy takes that many seconds. An ad with neither picture nor copy errs.
+    """
+
+    def __init__(self) -> None:
+        self.requests: list[list[Ad]] = []
+        self.headers: list[dict[str, str]] = []
+        self.faults: list[AdjudicateError] = []
+        """Raised by the next requests, one each."""
+        self.lose = 0
+        """How many of the next reviews answer one decision too few."""
+        self.drop_after: int | None = None
+        """The next WebSocket review breaks after this many decisions."""
+        self.room_down = ""
+        self.in_flight = self.most_in_flight = 0
+        self.decided: dict[str, Decision] = {}
+        self.exemplars: dict[str, Exemplar] = {}
+
+    def refuse(self) -> None:
+        if self.faults:
+            raise self.faults.pop(0)
+
+    async def decide(self, ad: Ad) -> Decision:
+        slow = re.search(r"slow:([\d.]+)", ad.text)
+        await asyncio.sleep(float(slow[1]) if slow else 0)
+        decision = Decision(ad_id=ad.id, trace_id=trace_id(ad.traceparent), confidence=0.9)
+        if not ad.text and ad.image is None:
+            decision.problem = Problem(code=Code.AD_EMPTY, detail=STATUS[Code.AD_EMPTY].title)
+            decision.reasons = [Code.AD_EMPTY]
+        elif "cures" in ad.text:
+            decision.outcome, decision.rule, decision.judged = "reject", "cure-claim", True
+            decision.matches = DocList[Match]([Match(exemplar_id="x1", similarity=0.91)])
+            found = Finding(rule="cure-claim", claim=ad.text, verdict="violation", probability=0.97)
+            decision.findings = DocList[Finding]([found])
+        else:
+            decision.outcome = "escalate" if "maybe" in ad.text else "approve"
+        decision.timings = {"encoder": 1.5, "library": 0.5}
+        self.decided[decision.id] = decision
+        return decision
+
+    async def review(self, ads: list[Ad]) -> AsyncIterator[tuple[int, Decision]]:
+        """As they become ready."""
+        self.refuse()
+        self.requests.append(ads)
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+
+        async def one(index: int, ad: Ad) -> tuple[int, Decision]:
+            return index, await self.decide(ad)
+
+        try:
+            tasks = [asyncio.create_task(one(*numbered)) for numbered in enumerate(ads)]
+            if self.lose:
+                self.lose -= 1
+                tasks.pop().cancel()
+            for task in asyncio.as_completed(tasks):
+                yield await task
+        finally:
+            self.in_flight -= 1
+
+    async def review_in_order(self, ads: list[Ad]) -> list[Decision]:
+        by_index = {index: decision async for index, decision in self.review(ads)}
+        return [by_index[index] for index in sorted(by_index)]
+
+    def embed(self, ad: Ad) -> Case:
+        case = Case.of(ad)
+        case.problem = None
+        if ad.text:
+            case.text_embedding = [0.6, 0.8, float(len(ad.text)) / 3]
+        if ad.image:
+            case.image_embedding = [1 / 3, 2 / 3, 2 / 3]
+        if not ad.text and not ad.image:
+            case.problem = Problem(code=Code.AD_EMPTY, detail="nothing there")
+        return case
+
+    def search(self, ad: Ad, limit: int) -> list[Match]:
+        return [Match(exemplar_id=f"x{n}", similarity=1 - n / 10) for n in range(limit)]
+
+    def page(self, parameters: dict[str, Any]) -> list[Exemplar]:
+        limit, offset = int(parameters.get("limit", 100)), int(parameters.get("offset", 0))
+        wanted = [
+            exemplar
+            for exemplar in self.exemplars.values()
+            if exemplar.category == (parameters.get("category") or exemplar.category)
+            and exemplar.polarity == (parameters.get("polarity") or exemplar.polarity)
+        ]
+        return wanted[offset : offset + limit]
+
+    def add(self, exemplars: list[Exemplar]) -> list[Exemplar]:
+        for exemplar in exemplars:
+            exemplar.added_at = "2025-01-01T00:00:00Z"
+            self.exemplars[exemplar.id] = exemplar
+        return exemplars
+
+    def rooms(self) -> list[RoomStatus]:
+        return [RoomStatus(room=room, ready=room != self.room_down) for room in ROOMS]
+
+    async def operation(self, op: str, body: dict[str, Any]) -> Any:
+        """What HTTP and WebSocket answer."""
+        self.refuse()
+        ads = [Ad(**ad) for ad in body.get("ads", [])]
+        if op == "embed":
+            return {"embeddings": [_embedding(self.embed(ad)) for ad in ads]}
+        if op == "search":
+            found = [(ad, self.search(ad, body["limit"])) for ad in ads]
+            return {"results": [{"ad_id": ad.id, "matches": _json(m)} for ad, m in found]}
+        if op == "library.list":
+            return {"exemplars": _json(self.page(body))}
+        if op == "library.add":
+            return {"exemplars": _json(self.add([Exemplar(**e) for e in body["exemplars"]]))}
+        if op == "decisions":
+            return {"decisions": _json(list(self.decided.values())[: int(body["limit"])])}
+        if op == "status":
+            return {"rooms": _json(self.rooms())}
+        held: dict[str, Any] = self.decided if op == "decision" else self.exemplars
+        if body["id"] not in held:
+            raise fault(Code.NOT_FOUND)
+        if op == "library.remove":
+            del held[body["id"]]
+            return {}
+        return held[body["id"]].model_dump(mode="json")
+
+
+def _json(documents: list[Any]) -> list[Any]:
+    return [document.model_dump(mode="json") for document in documents]
+
+
+def _embedding(case: Case) -> dict[str, Any]:
+    def plain(vector: Any) -> Any:
+        return None if vector is None else [float(value) for value in vector]
+
+    problem = case.problem.model_dump(mode="json") if case.problem else None
+    vectors = {"image": plain(case.image_embedding), "text": plain(case.text_embedding)}
+    return {"ad_id": case.ad_id, **vectors, "problem": problem}
+
+
+def _known(ad: dict[str, Any]) -> Ad:
+    unknown = set(ad) - set(AD_FIELDS)
+    assert not unknown, f"sent fields that an ad has not: {unknown}"
+    return Ad(**ad)
+
+
+class GrpcDoor(jina_pb2_grpc.JinaSingleDataRequestRPCServicer):
+    """The gateway's unary method."""
+
+    def __init__(self, service: FakeService) -> None:
+        self.service = service
+
+    async def process_single_data(self, request: DataRequest, context: Any) -> DataRequest:
+        self.service.headers.append(dict(context.invocation_metadata()))
+        endpoint, rooms = request.header.exec_endpoint, request.header.target_executor
+        try:
+            documents = await self._answer(endpoint, rooms, request)
+        except AdjudicateError as error:
+            if error.code is Code.ROOM_UNAVAILABLE:
+                await context.abort(grpc.StatusCode.UNAVAILABLE, f"|Gateway: {error.detail}")
+            answer = DataRequest()
+            answer.header.status.code = jina_pb2.StatusProto.ERROR
+            answer.header.status.description = str(error)
+            return answer
+        answer = DataRequest()
+        answer.data.docs = documents
+        return answer
+
+    async def _answer(self, endpoint: str, rooms: str, request: DataRequest) -> DocList[Any]:
+        service = self.service
+        parameters = request.parameters
+
+        def sent(kind: Any) -> list[Any]:
+            request.document_array_cls = DocList[kind]
+            return list(request.docs)
+
+        if endpoint == "/review":
+            return DocList[Decision](await service.review_in_order(sent(Ad)))
+        service.refuse()
+        if endpoint == "/status":
+            found = [room for room in service.rooms() if re.match(rooms, room.room)]
+            if found[0].room == service.room_down:
+                raise fault(Code.ROOM_UNAVAILABLE, "no answer")
+            return DocList[RoomStatus](found)
+        if endpoint == "/embed":
+            assert rooms == "^encoder$"
+            return DocList[Case]([service.embed(ad) for ad in sent(Ad)])
+        if endpoint == "/search":
+            assert rooms == "^(encoder|library)$"
+            cases = [Case.of(ad) for ad in sent(Ad)]
+            for case in cases:
+                case.matches = DocList[Match](service.search(case, int(parameters["limit"])))
+            return DocList[Case](cases)
+        if endpoint == "/library/add":
+            return DocList[Exemplar](service.add(sent(Exemplar)))
+        lookup = sent(Lookup)[0]
+        if endpoint == "/library/list":
+            if lookup.id == "":
+                return DocList[Exemplar](service.page(parameters))
+            held = service.exemplars.get(lookup.id)
+            return DocList[Exemplar]([held] if held else [])
+        if endpoint == "/library/remove":
+            lookup.found = service.exemplars.pop(lookup.id, None) is not None
+            return DocList[Lookup]([lookup])
+        assert endpoint == "/decision"
+        if lookup.id == "":
+            return DocList[Decision](list(service.decided.values())[: int(parameters["limit"])])
+        missing = Decision(problem=Problem(code=Code.NOT_FOUND))
+        return DocList[Decision]([service.decided.get(lookup.id, missing)])
+
+
+def http_door(service: FakeService) -> Starlette:
+    """The routes under /v1."""
+
+    def problem(error: AdjudicateError) -> Response:
+        status = STATUS[error.code].http
+        body = {"type": "about:blank", "title": STATUS[error.code].title, "status": status}
+        return JSONResponse(
+            {**body, "detail": error.detail, "code": error.code},
+            status_code=status,
+            media_type="application/problem+json",
+        )
+
+    async def answer(request: Request) -> Response:
+        service.headers.append(dict(request.headers))
+        op = operations[request.method, request.scope["route"].path]
+        try:
+            if op == "review":
+                ads = [_known(ad) for ad in (await request.json())["ads"]]
+                return JSONResponse({"decisions": _json(await service.review_in_order(ads))})
+            sent = await request.json() if request.method == "POST" else {**request.query_params}
+            result = await service.operation(op, {**sent, **request.path_params})
+        except AdjudicateError as error:
+            return problem(error)
+        return JSONResponse(result, 200) if result else Response(status_code=204)
+
+    operations = {
+        ("POST", "/v1/review"): "review",
+        ("POST", "/v1/embed"): "embed",
+        ("POST", "/v1/search"): "search",
+        ("GET", "/v1/library"): "library.list",
+        ("POST", "/v1/library"): "library.add",
+        ("GET", "/v1/library/{id:path}"): "library.get",
+        ("DELETE", "/v1/library/{id:path}"): "library.remove",
+        ("GET", "/v1/decisions/{id}"): "decision",
+        ("GET", "/v1/decisions"): "decisions",
+        ("GET", "/v1/status"): "status",
+    }
+    return Starlette(routes=[Route(path, answer, methods=[method]) for method, path in operations])
+
+
+async def websocket_door(service: FakeService, connection: ServerConnection) -> None:
+    """`/v1/stream`."""
+    service.headers.append(dict(connection.request.headers.raw_items()))
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def send(frame: dict[str, Any]) -> None:
+        await connection.send(json.dumps(frame))
+
+    async def answer(frame: dict[str, Any]) -> None:
+        request_id = frame["request_id"]
+        try:
+            if frame["op"] != "review":
+                body = await service.operation(frame["op"], frame)
+                await send({"type": "result", "request_id": request_id, "body": body})
+                return
+            ads = [_known(ad) for ad in frame["ads"]]
+            count = 0
+            async for index, decision in service.review(ads):
+                if service.drop_after == count:
+                    service.drop_after = None
+                    await connection.close(1011)
+                    return
+                count += 1
+                said = {"index": index, "decision": decision.model_dump(mode="json")}
+                await send({"type": "decision", "request_id": request_id, **said})
+            await send({"type": "end", "request_id": request_id})
+        except AdjudicateError as error:
+            said = {"code": error.code, "status": STATUS[error.code].http, "detail": error.detail}
+            await send({"type": "error", "request_id": request_id, **said})
+
+    async for text in connection:
+        task = asyncio.create_task(answer(json.loads(text)))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+
+class FakeServers:
+    """The service on three free ports, in a thread of its own."""
+
+    def __init__(self) -> None:
+        self.service = FakeService()
+        self.urls: dict[str, str] = {}
+        self._started = threading.Event()
+        self._loop = asyncio.new_event_loop()
+        self._stop: asyncio.Event | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+        assert self._started.wait(30)
+
+    def reset(self) -> FakeService:
+        """Forget all that earlier tests did. The doors keep the object."""
+        self.service.__init__()  # type: ignore[misc]
+        return self.service
+
+    def _run(self) -> None:
+        self._loop.run_until_complete(self._serve())
+
+    async def _serve(self) -> None:
+        self._stop = asyncio.Event()
+        grpc_server = grpc.aio.server()
+        jina_pb2_grpc.add_JinaSingleDataRequestRPCServicer_to_server(
+            GrpcDoor(self.service), grpc_server
+        )
+        grpc_port = grpc_server.add_insecure_port("127.0.0.1:0")
+        await grpc_server.start()
+        http_socket = socket.create_server(("127.0.0.1", 0))
+        http = uvicorn.Server(uvicorn.Config(http_door(self.service), log_level="error"))
+        serving = asyncio.create_task(http.serve(sockets=[http_socket]))
+        async with serve(
+            lambda connection: websocket_door(self.service, connection), "127.0.0.1", 0
+        ) as websocket:
+            ports = {
+                "grpc": grpc_port,
+                "http": http_socket.getsockname()[1],
+                "ws": next(iter(websocket.sockets)).getsockname()[1],
+            }
+            self.urls = {name: f"{name}://127.0.0.1:{port}" for name, port in ports.items()}
+            while not http.started:  # noqa: ASYNC110 - uvicorn has no event for it
+                await asyncio.sleep(0.01)
+            self._started.set()
+            await self._stop.wait()
+        http.should_exit = True
+        await serving
+        await grpc_server.stop(None)
+
+    def close(self) -> None:
+        """Stop serving."""
+        assert self._stop is not None
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(10)
