@@ -1,1 +1,1 @@
-"""The project's figures. Each module here with a `run()` is a benchmark: `make bench NAME=module`."""
+"""The project's figures. Each module with a `run()` is a benchmark: `make bench NAME=module`."""

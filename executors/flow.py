@@ -194,7 +194,8 @@ class Flow(jina.Flow):
         self._stop_requested.set()
 
     def __exit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
-        self._stop_all()
+        if self._supervised:
+            self._stop_all()
         super().__exit__(exc_type, exc_val, exc_tb)
 
     def _install_signal_handlers(self) -> None:
@@ -234,7 +235,11 @@ class Flow(jina.Flow):
         self._abort(EX_CONFIG if place.exit_code == EX_CONFIG else os.EX_SOFTWARE)
 
     def _abort(self, status: int) -> None:
-        self._stop_all()
+        """Nothing has been served yet, so there is nothing to drain."""
+        for place in self._supervised:
+            place.pod.worker.kill()
+            place.stop(STOP_ROOM_S)
+        self._supervised = []
         raise SystemExit(status)
 
     def _places(self) -> Iterator[_Supervised]:
@@ -275,8 +280,7 @@ class Flow(jina.Flow):
             for place in places:
                 if not place.stop(seconds):
                     say(f"{place.room} did not end within {seconds:g} s and was killed")
-        if self._supervised:
-            say("stopped")
+        say("stopped")
         self._supervised = []
 
 

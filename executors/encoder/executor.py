@@ -63,10 +63,6 @@ class Encoder(Room):
             "version": self.model.version,
             "dimension": self.model.dimension,
             "context": self.model.context,
-            "forward_passes": counters.forward_passes,
-            "encoded": self._encoded,
-            "images": counters.images,
-            "texts": counters.texts,
         }
         return RoomStatus(
             room=self.room,
@@ -74,6 +70,12 @@ class Encoder(Room):
             device=str(self.model.device),
             precision=self.model.precision,
             facts={name: str(fact) for name, fact in facts.items()},
+            counters={
+                "forward_passes": counters.forward_passes,
+                "encoded": self._encoded,
+                "images": counters.images,
+                "texts": counters.texts,
+            },
         )
 
     @dynamic_batching(preferred_batch_size=BATCH, timeout=WAIT_MS)

@@ -137,7 +137,7 @@ def load(settings: EncoderSettings) -> ClipEncoder:
         preprocess,
         Tokens(open_clip.get_tokenizer(checkpoint.source), model),
         name=checkpoint.name,
-        version=f"{checkpoint.name}-{checkpoint.fingerprint()}-{precision}",
+        version=f"{checkpoint.name}-{checkpoint.fingerprint()}",
         device=device,
         precision=precision,
     )

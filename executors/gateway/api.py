@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import orjson
 from docarray import BaseDoc, DocList
+from opentelemetry import trace
+from opentelemetry.context import attach, detach
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from pydantic import ValidationError
 
@@ -56,7 +59,8 @@ class Api:
         async def decide(start: int) -> list[tuple[int, Body]]:
             async with gate:
                 chunk = DocList[Ad](ads[start : start + per_message])
-                decided = await self._rooms.review(chunk)
+                with _in_trace_of(chunk[0]):
+                    decided = await self._rooms.review(chunk)
             return [(start + at, plain(decision)) for at, decision in enumerate(decided)]
 
         tasks = [asyncio.ensure_future(decide(at)) for at in range(0, len(ads), per_message)]
@@ -206,6 +210,22 @@ def plain(doc: BaseDoc) -> Body:
     if isinstance(doc, Problem) or "room" in data:
         data.pop("id", None)
     return data
+
+
+@contextmanager
+def _in_trace_of(ad: Ad) -> Iterator[None]:
+    """Continue the ad's trace where the request has none of its own, as on a WebSocket."""
+    context = _W3C.extract({"traceparent": ad.traceparent or ""})
+    wanted = trace.get_current_span(context).get_span_context()
+    current = trace.get_current_span().get_span_context()
+    if not wanted.is_valid or wanted.trace_id == current.trace_id:
+        yield
+        return
+    token = attach(context)
+    try:
+        yield
+    finally:
+        detach(token)
 
 
 def _without_embeddings(exemplar: Exemplar) -> Body:

@@ -2,6 +2,7 @@
 
 # No `from __future__ import annotations` in a file with @requests: Jina reads the annotations as
 # classes.
+import asyncio
 import os
 import sys
 import time
@@ -58,7 +59,7 @@ class Room(Executor):
     @requests(on="/status")
     async def status(self, docs: DocList[RoomStatus], **kwargs: Any) -> DocList[RoomStatus]:
         """This room's `RoomStatus`, one for every document sent."""
-        described = self.describe()
+        described = await asyncio.to_thread(self.describe)
         described.pid = os.getpid()
         return DocList[RoomStatus]([described for _ in docs])
 

@@ -77,16 +77,18 @@ def test_a_picture_of_one_pixels_height_does_not_fill_the_memory(small: ClipEnco
         assert small.encode_images([Image.new("RGB", size)]).shape == (1, small.dimension)
 
 
-def test_the_version_names_model_weights_and_precision(small_folder: Path, tmp_path: Path) -> None:
+def test_the_version_names_model_and_weights_but_not_the_precision(
+    small_folder: Path, tmp_path: Path
+) -> None:
     def version(folder: Path, precision: Precision = "fp32") -> str:
         return load(EncoderSettings(model=str(folder), precision=precision)).version
 
     first = version(small_folder)
     assert first.startswith("small-")
-    assert first.endswith("-fp32")
     moved = shutil.copytree(small_folder, tmp_path / "small")
     assert version(moved) == first
-    assert version(moved, "bf16") == first.replace("fp32", "bf16")
+    # A library built in one precision is good in another.
+    assert version(moved, "bf16") == first
     config = moved / "open_clip_config.json"
     document = json.loads(config.read_text())
     document["preprocess_cfg"]["interpolation"] = "bilinear"

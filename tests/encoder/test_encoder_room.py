@@ -146,15 +146,15 @@ async def test_a_failure_of_the_model_is_that_ads_alone(
 
 
 async def test_a_batch_is_one_pass_for_pictures_and_one_for_texts(room: Encoder) -> None:
-    before = int(room.describe().facts["forward_passes"])
+    before = room.describe().counters["forward_passes"]
     await screened(room, *(Ad(image=file, text=f"tea {i}") for i, file in enumerate(FILES)))
-    assert int(room.describe().facts["forward_passes"]) == before + 2
+    assert room.describe().counters["forward_passes"] == before + 2
 
 
 async def test_equal_copies_are_encoded_once(room: Encoder) -> None:
-    before = int(room.describe().facts["texts"])
+    before = room.describe().counters["texts"]
     first, second = await screened(room, Ad(text="the same tea"), Ad(text="the same tea"))
-    assert int(room.describe().facts["texts"]) == before + 1
+    assert room.describe().counters["texts"] == before + 1
     assert np.array_equal(first.text_embedding, second.text_embedding)
 
 
@@ -185,9 +185,9 @@ class Served:
             answers.extend(part)
         return answers
 
-    async def fact(self, name: str) -> int:
+    async def counter(self, name: str) -> int:
         (status,) = await self.post("/status", DocList[RoomStatus]([ASK]), RoomStatus)
-        return int(status.facts[name])
+        return int(status.counters[name])
 
 
 ASK = RoomStatus(room="encoder")
@@ -210,11 +210,11 @@ async def test_64_concurrent_requests_share_passes_and_get_their_own_results(
     served: Served, small: ClipEncoder
 ) -> None:
     ads = [Ad(id=f"ad-{i}", image=FILES[i % 8], text=f"tea number {i}") for i in range(64)]
-    passes = await served.fact("forward_passes")
-    encoded = await served.fact("encoded")
+    passes = await served.counter("forward_passes")
+    encoded = await served.counter("encoded")
     answers = await asyncio.gather(*(served.post("/review", DocList[Ad]([ad]), Case) for ad in ads))
-    assert await served.fact("encoded") == encoded + 64
-    assert await served.fact("forward_passes") - passes <= 32
+    assert await served.counter("encoded") == encoded + 64
+    assert await served.counter("forward_passes") - passes <= 32
     expected = small.encode_texts([ad.text for ad in ads])
     for index, (ad, (case,)) in enumerate(zip(ads, answers, strict=True)):
         assert (case.ad_id, case.image, case.text) == (ad.id, ad.image, ad.text)

@@ -8,10 +8,10 @@ from typing import Any
 
 import httpx
 import pytest
-from adjudicate.documents import Ad, Decision, Exemplar, Lookup, Problem, RoomStatus
-from adjudicate.errors import Code, ServiceError
 from docarray import DocList
 
+from adjudicate.documents import Ad, Decision, Exemplar, Lookup, Problem, RoomStatus
+from adjudicate.errors import Code, ServiceError
 from executors.gateway.api import Api
 from executors.gateway.http import create_app
 from executors.shared.settings import GatewaySettings
@@ -48,12 +48,12 @@ class FakeRooms:
         return DocList[Exemplar]()
 
 
-@pytest.fixture()
+@pytest.fixture
 def rooms() -> FakeRooms:
     return FakeRooms()
 
 
-@pytest.fixture()
+@pytest.fixture
 def http(rooms: FakeRooms) -> httpx.AsyncClient:
     settings = GatewaySettings(max_ads=50, batch_ads=4)
     app = create_app(Api(rooms, settings), max_bytes=100_000)  # type: ignore[arg-type]

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from adjudicate.errors import ConfigurationError
 
+from adjudicate.errors import ConfigurationError
 from executors.shared.settings import load_settings
 
 

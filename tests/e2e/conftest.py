@@ -1,0 +1,119 @@
+"""One real Flow for the whole session, with the sample exemplars in its library."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from adjudicate import Ad, AsyncClient, Client, Exemplar
+from tests.e2e.otlp import OtlpReceiver
+from tests.e2e.service import ROOT, Service
+
+SAMPLES = ROOT / "samples"
+AUDIT_SHARE = 0.2
+
+
+def sample_rows() -> list[dict[str, str]]:
+    """The rows of samples/manifest.csv."""
+    with (SAMPLES / "manifest.csv").open(newline="", encoding="utf-8") as manifest:
+        return list(csv.DictReader(manifest))
+
+
+def sample_ad(row: dict[str, str]) -> Ad:
+    """The ad of a row of the manifest."""
+    return Ad(
+        id=row["id"],
+        image=(SAMPLES / row["file"]).read_bytes() if row["file"] else None,
+        text=row["text"],
+        advertiser=row["advertiser"],
+        market=row["market"] or None,
+        language=row["language"] or None,
+        product=row["product"] or None,
+    )
+
+
+def sample_exemplars() -> list[Exemplar]:
+    """What samples/exemplars/ holds."""
+    folder = SAMPLES / "exemplars"
+    with (folder / "exemplars.csv").open(newline="", encoding="utf-8") as listing:
+        return [
+            Exemplar(
+                image=(folder / row["file"]).read_bytes() if row["file"] else None,
+                text=row["text"],
+                category=row["category"],
+                rule=row["rule"],
+                severity=row["severity"],
+                polarity=row["polarity"],
+                note=row["note"],
+            )
+            for row in csv.DictReader(listing)
+        ]
+
+
+@pytest.fixture(scope="session")
+def receiver() -> Iterator[OtlpReceiver]:
+    """A collector that the session's Flow exports its traces to."""
+    receiver = OtlpReceiver()
+    receiver.start()
+    yield receiver
+    receiver.stop()
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory, receiver: OtlpReceiver) -> Iterator[Service]:
+    """The running Flow; its library holds the sample exemplars."""
+    running = Service(
+        tmp_path_factory.mktemp("service"),
+        {
+            "ADJUDICATE_TELEMETRY__OTLP_ENDPOINT": f"localhost:{receiver.port}",
+            "ADJUDICATE_LIBRARY__AUDIT_SHARE": str(AUDIT_SHARE),
+        },
+    )
+    running.start()
+    try:
+        running.wait_until_ready()
+        with Client(running.urls["grpc"]) as client:
+            added = client.library.add(sample_exemplars())
+        assert not [exemplar.problem for exemplar in added if exemplar.problem]
+        yield running
+    finally:
+        running.stop()
+
+
+@pytest.fixture(params=["grpc", "http", "ws"])
+def protocol(request: pytest.FixtureRequest) -> str:
+    """Each of the three protocols in turn."""
+    found: str = request.param
+    return found
+
+
+@pytest.fixture
+async def client(service: Service, protocol: str) -> AsyncIterator[AsyncClient]:
+    """A client of the session's Flow, over each protocol."""
+    async with AsyncClient(service.urls[protocol]) as connected:
+        yield connected
+
+
+@pytest.fixture(scope="session")
+def encoded() -> Callable[..., bytes]:
+    """A plain picture in a format: `encoded("PNG", mode="LA", size=(64, 64))`."""
+
+    def make(
+        kind: str = "PNG", *, mode: str = "RGB", size: tuple[int, int] = (96, 64), **options: object
+    ) -> bytes:
+        buffer = io.BytesIO()
+        Image.linear_gradient("L").resize(size).convert(mode).save(buffer, kind, **options)
+        return buffer.getvalue()
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def samples() -> Path:
+    """The folder of the sample ads."""
+    return SAMPLES

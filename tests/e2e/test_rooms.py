@@ -1,0 +1,152 @@
+"""What the rooms do together: batches, routing to the judge, one trace, a killed encoder."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Callable
+
+import numpy as np
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from adjudicate import Ad, AsyncClient
+from tests.e2e.conftest import AUDIT_SHARE, sample_ad, sample_rows
+from tests.e2e.otlp import OtlpReceiver
+from tests.e2e.service import Service
+
+ROOMS = {"gateway", "encoder", "library", "judge", "ledger"}
+
+
+def counter(service: Service, room: str, name: str) -> int:
+    """What a room has counted since it started."""
+    return int(service.rooms()[room]["counters"][name])
+
+
+async def test_64_requests_at_once_need_far_fewer_passes_and_keep_their_ads(
+    service: Service, encoded: Callable[..., bytes]
+) -> None:
+    ads = [
+        Ad(id=f"n{n}", image=encoded("PNG", size=(32 + n, 96 - n)), text=f"number {n}")
+        for n in range(64)
+    ]
+    async with AsyncClient(service.urls["grpc"], request_size=1, prefetch=64) as client:
+        await client.review_all([ads[0]])
+        before = counter(service, "encoder", "forward_passes")
+        decided = await client.review_all(ads)
+        passes = counter(service, "encoder", "forward_passes") - before
+        assert [decision.ad_id for decision in decided] == [ad.id for ad in ads]
+        # A pass is one tower; picture and copy need both.
+        assert passes <= 32
+        together = await client.embed(ads)
+        alone = [(await client.embed([ad]))[0] for ad in ads[:6]]
+    for one, other in zip(alone, together[:6], strict=True):
+        assert np.dot(one.image, other.image) > 0.999
+        assert np.dot(one.text[0], other.text[0]) > 0.999
+
+
+async def test_the_judge_saw_exactly_the_flagged_ads_and_the_audit_sample(
+    service: Service,
+) -> None:
+    ads = [sample_ad(row) for row in sample_rows()]
+    ads += [Ad(id=f"plain-{n}", text=f"Opening hours of shop number {n}") for n in range(60)]
+    before = counter(service, "judge", "judged")
+    async with AsyncClient(service.urls["grpc"]) as client:
+        decided = await client.review_all(ads)
+    judged = [decision for decision in decided if decision.judged]
+    assert counter(service, "judge", "judged") - before == len(judged)
+
+    for decision in decided:
+        screened = [m for m in decision.matches if m.polarity == "violation"]
+        if decision.audit:
+            assert decision.judged
+            assert "audit_sample" in decision.reasons
+        elif decision.judged:
+            assert screened
+        elif decision.outcome == "approve":
+            assert not any(m.similarity >= m.threshold for m in screened if m.signal != "hash")
+    audited = sum(decision.audit for decision in decided)
+    unflagged = sum(not decision.judged for decision in decided) + audited
+    assert 0 < audited < 3 * AUDIT_SHARE * unflagged
+
+
+async def test_an_unflagged_ad_does_not_wait_behind_the_judge(service: Service) -> None:
+    flagged = [sample_ad(row) for row in sample_rows() if row["kind"] == "image" and row["rule"]]
+    async with AsyncClient(service.urls["grpc"], request_size=1, prefetch=64) as client:
+        await client.review_all(flagged[:1])
+        order: list[str] = []
+
+        async def review(ad: Ad) -> None:
+            await client.review_all([ad])
+            order.append(ad.id)
+
+        slow = [asyncio.ensure_future(review(ad)) for ad in flagged * 3]
+        await asyncio.sleep(0.05)
+        # Not of the audit sample, which the judge sees as well.
+        plain = [Ad(id=f"plain-{n}", text=f"Opening hours {n}") for n in range(12)]
+        for ad in plain:
+            await review(ad)
+        await asyncio.gather(*slow)
+    first_half = order[: len(order) // 2 + 1]
+    assert sum(ad_id.startswith("plain-") for ad_id in first_half) >= 6
+
+
+async def test_one_review_is_one_connected_trace(service: Service, receiver: OtlpReceiver) -> None:
+    spans = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(spans))
+    tracer = provider.get_tracer("test")
+    flagged = next(row for row in sample_rows() if row["kind"] == "image" and row["rule"])
+    for url in service.urls.values():
+        with tracer.start_as_current_span("advertiser's upload") as upload:
+            async with AsyncClient(url) as client:
+                (decided,) = await client.review_all([sample_ad(flagged)])
+        trace_id = format(upload.get_span_context().trace_id, "032x")
+        assert decided.trace_id == trace_id
+        seen = await asyncio.to_thread(receiver.wait_for_services, trace_id, ROOMS, 30)
+        assert seen >= ROOMS, url
+        received = receiver.spans(trace_id)
+        known = {span.span_id for span in received}
+        roots = {span.parent_id for span in received} - known
+        # Everything that the rooms sent hangs below the client: its span is the only one missing.
+        assert len(roots) == 1, url
+
+
+async def test_a_batch_span_links_to_the_trace_of_each_ad_in_it(
+    service: Service, receiver: OtlpReceiver
+) -> None:
+    async with AsyncClient(service.urls["grpc"], request_size=1, prefetch=32) as client:
+        decided = await client.review_all([Ad(text=f"linked {n}") for n in range(32)])
+    wanted = {decision.trace_id for decision in decided}
+    assert len(wanted) == 32
+    deadline = time.monotonic() + 30
+    linked: set[str] = set()
+    while time.monotonic() < deadline and not wanted <= linked:
+        linked = {link for span in receiver.all_spans() for link in span.links}
+        await asyncio.sleep(0.3)
+    assert wanted <= linked
+
+
+async def test_a_killed_encoder_comes_back_and_no_ad_is_lost(service: Service) -> None:
+    first = service.rooms()["encoder"]["pid"]
+    ads = [Ad(id=f"n{n}", text=f"under fire {n}") for n in range(200)]
+    async with AsyncClient(
+        service.urls["grpc"], request_size=4, prefetch=4, retries=100, timeout=240
+    ) as client:
+        seen: list[str] = []
+
+        async def review() -> None:
+            async for decision in client.review(ads):
+                seen.append(decision.ad_id)
+                assert decision.outcome in ("approve", "reject", "escalate")
+                if len(seen) == 20:
+                    os.kill(first, signal.SIGKILL)
+
+        await asyncio.wait_for(review(), 240)
+    assert sorted(seen) == sorted(ad.id for ad in ads)
+    assert service.rooms()["encoder"]["pid"] != first
+    assert "encoder died (SIGKILL); restarting in 1 s" in service.output()
+    assert await asyncio.to_thread(service.wait_for_output, "encoder is back", 10)

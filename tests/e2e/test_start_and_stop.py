@@ -1,0 +1,136 @@
+"""Every way to start the Flow, what it says when it cannot, and that nothing is left behind."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from tests.e2e.service import Service
+
+JINA_FLOW = (str(Path(sys.executable).parent / "jina"), "flow", "--uses", "flow.yml")
+
+
+def gone(processes: list[psutil.Process]) -> bool:
+    """Whether all have ended within a few seconds."""
+    _, alive = psutil.wait_procs(processes, timeout=10)
+    return not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_jina_flow_starts_tells_its_rooms_and_an_interrupt_stops_it(tmp_path: Path) -> None:
+    service = Service(tmp_path, {}, JINA_FLOW)
+    service.start()
+    try:
+        service.wait_until_ready()
+        family = service.family()
+        assert len(family) >= 6
+        lines = service.output().splitlines()
+        for room, told in {
+            "encoder": ("model clip", "device cpu", "precision "),
+            "judge": ("model judge", "device cpu", "precision "),
+            "library": ("exemplars 0",),
+            "ledger": ("decisions 0",),
+        }.items():
+            (line,) = [line for line in lines if line.startswith(f"{room}: ")]
+            for words in told:
+                assert words in line
+        # A terminal's Ctrl-C reaches every process of the group.
+        for process in family[1:]:
+            process.send_signal(signal.SIGINT)
+        status = service.stop(signal.SIGINT)
+    finally:
+        service.stop(signal.SIGKILL)
+    assert status == 0
+    assert gone(family)
+    assert "Traceback" not in service.output()
+    assert "died" not in service.output()
+
+
+def test_sigterm_lets_what_is_in_flight_finish(tmp_path: Path) -> None:
+    service = Service(tmp_path, {"ADJUDICATE_LIBRARY__AUDIT_SHARE": "1"})
+    service.start()
+    answers: list[int] = []
+
+    def review() -> None:
+        ads = [{"text": f"in flight {n}"} for n in range(32)]
+        answer = httpx.post(f"{service.urls['http']}/v1/review", json={"ads": ads}, timeout=60)
+        answers.append(len(answer.json()["decisions"]))
+
+    try:
+        service.wait_until_ready()
+        family = service.family()
+        thread = threading.Thread(target=review)
+        thread.start()
+        time.sleep(0.15)
+        status = service.stop(signal.SIGTERM)
+        thread.join(30)
+    finally:
+        service.stop(signal.SIGKILL)
+    assert status == 0
+    assert answers == [32]
+    assert gone(family)
+    assert "Traceback" not in service.output()
+
+
+def test_a_killed_supervisor_leaves_no_process_behind(tmp_path: Path) -> None:
+    service = Service(tmp_path, {})
+    service.start()
+    try:
+        service.wait_until_ready()
+        family = service.family()
+        service.process.kill()
+        service.process.wait()
+        assert gone(family)
+    finally:
+        service.stop(signal.SIGKILL)
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        (
+            {"ADJUDICATE_ENCODER__PRECISION": "bf15"},
+            "ADJUDICATE_ENCODER__PRECISION: Input should be",
+        ),
+        ({"ADJUDICATE_ENCODER__MODEL": "no/such/folder"}, "encoder: "),
+        ({"ADJUDICATE_JUDGE__MODEL": "./no-such-folder"}, "judge: "),
+        ({"ADJUDICATE_POLICIES": "no/such/folder"}, "judge: "),
+        ({"ADJUDICATE_DATABASE": "sqlite:////proc/nowhere/x.db"}, ": "),
+    ],
+    ids=["wrong setting", "no encoder model", "no judge model", "no policies", "no database"],
+)
+def test_what_cannot_start_says_why_in_one_sentence(
+    tmp_path: Path, settings: dict[str, str], sentence: str
+) -> None:
+    service = Service(tmp_path, settings)
+    service.start()
+    try:
+        status = service.process.wait(120)
+    finally:
+        service.stop(signal.SIGKILL)
+    output = service.output()
+    assert status == 78
+    assert sentence in output
+    assert "Traceback" not in output
+    told = [line for line in output.splitlines() if line.startswith("adjudicate: ") or ": " in line]
+    assert len([line for line in told if "loaded in" not in line and "stopped" not in line]) <= 2
+
+
+def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("0.0.0.0", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        service = Service(tmp_path, {"ADJUDICATE_GATEWAY__HTTP_PORT": str(port)})
+        service._settings["ADJUDICATE_GATEWAY__HTTP_PORT"] = str(port)
+        service.start()
+        assert service.process.wait(60) == 78
+    assert f"port {port} is taken" in service.output()
+    assert "Traceback" not in service.output()
