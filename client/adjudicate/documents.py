@@ -89,41 +89,21 @@ class Ad(BaseDoc):
     @classmethod
     def parse(cls, data: dict[str, Any]) -> "Ad":
         """An ad from plain data. Never raises: a wrong field becomes the ad's `problem`."""
-        ad_id = data.get("id")
-        known_id = {"id": ad_id} if isinstance(ad_id, str) and 0 < len(ad_id) <= 200 else {}
-        unknown = sorted(str(name)[:50] for name in set(data) - set(AD_FIELDS))
-        if unknown:
-            detail = f"not known: {', '.join(unknown[:5])}; known: {', '.join(AD_FIELDS)}"
-            return cls(**known_id, problem=Problem(code=Code.UNKNOWN_FIELD, detail=detail))
-        if "id" in data and not known_id:
-            detail = "id must be text of 1 to 200 characters"
-            return cls(problem=Problem(code=Code.INVALID_FIELD, detail=detail))
-        try:
-            return cls(**{name: value for name, value in data.items() if value is not None})
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            code = Code.IMAGE_BASE64 if first["type"] == "image_base64" else Code.INVALID_FIELD
-            return cls(**known_id, problem=Problem(code=code, detail=f"{where}: {first['msg']}"))
+        return _parsed(cls, data, AD_FIELDS)
 
     @classmethod
     def from_protobuf(cls, pb_msg: Any) -> Any:
         """As docarray's, but a field that is not known is the ad's problem, not dropped."""
-        unknown = sorted(set(pb_msg.data) - set(cls._docarray_fields()))
-        if unknown:
-            return cls(
-                id=pb_msg.data["id"].text or None,
-                problem=Problem(code=Code.UNKNOWN_FIELD, detail=f"not known: {unknown[0][:50]}"),
-            )
+        if unknown := set(pb_msg.data) - set(cls._docarray_fields()):
+            return cls._only(pb_msg, _unknown_fields(unknown, AD_FIELDS))
         try:
             return super().from_protobuf(pb_msg)
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            return cls(
-                id=pb_msg.data["id"].text or None,
-                problem=Problem(code=Code.INVALID_FIELD, detail=f"{where}: {first['msg']}"),
-            )
+            return cls._only(pb_msg, _invalid_field(error))
+
+    @classmethod
+    def _only(cls, pb_msg: Any, problem: Problem) -> Any:
+        return cls(id=pb_msg.data["id"].text or None, problem=problem)
 
     def expired(self) -> bool:
         """Whether nobody waits for this ad any more."""
@@ -135,6 +115,33 @@ AD_FIELDS = (
     *("traceparent", "deadline"),
 )
 """What a client may set on an ad, in the order of the docs."""
+
+
+def _unknown_fields(unknown: set[str], known: tuple[str, ...]) -> Problem:
+    names = ", ".join(sorted(str(name)[:50] for name in unknown)[:5])
+    return Problem(code=Code.UNKNOWN_FIELD, detail=f"not known: {names}; known: {', '.join(known)}")
+
+
+def _invalid_field(error: ValidationError) -> Problem:
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    code = Code.IMAGE_BASE64 if first["type"] == "image_base64" else Code.INVALID_FIELD
+    return Problem(code=code, detail=f"{where}: {first['msg']}")
+
+
+def _parsed(kind: Any, data: dict[str, Any], known: tuple[str, ...]) -> Any:
+    """A document of `kind` from plain data; with its `problem` alone if that cannot be."""
+    given = data.get("id")
+    kept = {"id": given} if isinstance(given, str) and 0 < len(given) <= 200 else {}
+    if unknown := set(data) - set(known):
+        return kind(**kept, problem=_unknown_fields(unknown, known))
+    if given is not None and not kept:
+        detail = "id must be text of 1 to 200 characters"
+        return kind(problem=Problem(code=Code.INVALID_FIELD, detail=detail))
+    try:
+        return kind(**{name: value for name, value in data.items() if value is not None})
+    except ValidationError as error:
+        return kind(**kept, problem=_invalid_field(error))
 
 
 class Case(Ad):
@@ -231,6 +238,17 @@ class Exemplar(BaseDoc):
         if value not in get_args(Polarity):
             raise ValueError(f"must be one of {', '.join(get_args(Polarity))}, not {value[:20]!r}")
         return value
+
+    @classmethod
+    def parse(cls, data: dict[str, Any]) -> "Exemplar":
+        """An exemplar from plain data. Never raises: a wrong field becomes its `problem`."""
+        return _parsed(cls, data, EXEMPLAR_FIELDS)
+
+
+EXEMPLAR_FIELDS = (
+    *("id", "image", "text", "category", "rule", "severity", "polarity", "note", "added_by"),
+)
+"""What a client may set on an exemplar."""
 
 
 class Lookup(BaseDoc):

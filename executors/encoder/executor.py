@@ -5,6 +5,7 @@
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
@@ -27,6 +28,8 @@ from executors.shared.telemetry import batch_span
 BATCH = 32
 """Documents; what waits is encoded at once when there are as many."""
 WAIT_MS = 10
+MOST = 2 * BATCH
+"""Documents in one pass of the model, when several batches wait."""
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +55,7 @@ class Encoder(Room):
         self._decoders = ThreadPoolExecutor(settings.decode_threads, "decode")
         # One thread: passes take turns anyway, and the next batch is decoded during this one's.
         self._passes = ThreadPoolExecutor(1, "clip")
+        self._waiting: deque[list[Ready]] = deque()
 
     def close(self) -> None:
         self._decoders.shutdown()
@@ -107,7 +111,8 @@ class Encoder(Room):
         ready = [(doc, work) for doc, work in zip(docs, prepared, strict=True) if work is not None]
         if ready:
             with batch_span(self.tracer, "encode", traces, {"batch.size": len(ready)}):
-                await loop.run_in_executor(self._passes, self._embed, ready)
+                self._waiting.append(ready)
+                await loop.run_in_executor(self._passes, self._embed_waiting)
 
     def _prepared(self, document: Document) -> Prepared | None:
         """The document's work for the model; None if it has a problem, by now or before."""
@@ -122,6 +127,21 @@ class Encoder(Room):
         except Exception:
             self._fail(document)
         return None
+
+    def _embed_waiting(self) -> None:
+        """Embed together what came while the model was busy.
+
+        Jina's queue hands a batch over when its time is up, however small. Every batch appends
+        itself and then asks for a pass; a pass takes at least the oldest batch that waits, so by
+        the end of its own pass each has been embedded.
+        """
+        ready: list[Ready] = []
+        while self._waiting and len(ready) + len(self._waiting[0]) <= MOST:
+            ready += self._waiting.popleft()
+        if not ready and self._waiting:
+            ready = self._waiting.popleft()
+        if ready:
+            self._embed(ready)
 
     def _embed(self, ready: list[Ready]) -> None:
         """Fill in the embeddings of a batch. If it fails, each document is tried alone."""

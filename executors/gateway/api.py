@@ -13,7 +13,6 @@ from docarray import BaseDoc, DocList
 from opentelemetry import trace
 from opentelemetry.context import attach, detach
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-from pydantic import ValidationError
 
 from adjudicate.documents import Ad, Case, Decision, Exemplar, Lookup, Problem
 from adjudicate.errors import Code, RequestError, ServiceError
@@ -242,27 +241,10 @@ def _ad(item: Any) -> Ad:
 
 
 def _exemplar(item: Any) -> Exemplar:
-    """An exemplar from plain data; what is wrong with it becomes its problem."""
-    if not isinstance(item, dict):
-        detail = "an exemplar must be a JSON object"
-        return Exemplar(problem=Problem(code=Code.INVALID_FIELD, detail=detail))
-    unknown = sorted(str(name)[:50] for name in set(item) - set(EXEMPLAR_FIELDS))
-    if unknown:
-        detail = f"not known: {', '.join(unknown[:5])}; known: {', '.join(EXEMPLAR_FIELDS)}"
-        return Exemplar(problem=Problem(code=Code.UNKNOWN_FIELD, detail=detail))
-    try:
-        return Exemplar(**{name: value for name, value in item.items() if value is not None})
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        code = Code.IMAGE_BASE64 if first["type"] == "image_base64" else Code.INVALID_FIELD
-        return Exemplar(problem=Problem(code=code, detail=f"{where}: {first['msg']}"))
-
-
-EXEMPLAR_FIELDS = (
-    *("id", "image", "text", "category", "rule", "severity", "polarity", "note", "added_by"),
-)
-"""What a client may set on an exemplar."""
+    if isinstance(item, dict):
+        return Exemplar.parse(item)
+    detail = "an exemplar must be a JSON object"
+    return Exemplar(problem=Problem(code=Code.INVALID_FIELD, detail=detail))
 
 
 def _numbers(embedding: Any) -> Any:

@@ -84,3 +84,13 @@ class OtlpReceiver(trace_service_pb2_grpc.TraceServiceServicer):
                 break
             time.sleep(0.2)
         return {span.service.split("/")[0] for span in self.spans(trace_id)}
+
+    def wait_for_one_root(self, trace_id: str, seconds: float) -> bool:
+        """Whether all spans of a trace come to hang below one span that is not here."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            spans = self.spans(trace_id)
+            if len({span.parent_id for span in spans} - {span.span_id for span in spans}) == 1:
+                return True
+            time.sleep(0.2)
+        return False

@@ -12,14 +12,23 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from adjudicate.answers import Embedding, SearchResult
-from adjudicate.documents import AD_FIELDS, Ad, Decision, Exemplar, Match, Problem, RoomStatus
+from adjudicate.documents import (
+    AD_FIELDS,
+    EXEMPLAR_FIELDS,
+    Ad,
+    Decision,
+    Exemplar,
+    Match,
+    Problem,
+    RoomStatus,
+)
 from adjudicate.errors import Code, ServiceError
 from adjudicate.transports.base import Page
 
 D = TypeVar("D", bound=BaseDoc)
 
 _AD = set(AD_FIELDS)
-_DERIVED = {"image_embedding", "text_embedding", "phash", "encoder_version", "problem"}
+_EXEMPLAR = set(EXEMPLAR_FIELDS)
 
 
 def ads_body(ads: Sequence[Ad]) -> dict[str, Any]:
@@ -89,7 +98,7 @@ class JsonTransport(ABC):
     async def add_exemplars(self, exemplars: Sequence[Exemplar]) -> list[Exemplar]:
         """The exemplars as the library holds them now."""
         bodies = [
-            exemplar.model_dump(mode="json", exclude=_DERIVED, exclude_none=True)
+            exemplar.model_dump(mode="json", include=_EXEMPLAR, exclude_none=True)
             for exemplar in exemplars
         ]
         answer = await self.call("library.add", {"exemplars": bodies})
