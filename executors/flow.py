@@ -168,12 +168,12 @@ class Flow(jina.Flow):
         Raises `SystemExit` 78 when a port is taken or a room refuses its configuration, after
         one sentence; 70 when a room ends without saying why.
         """
+        self._start_time = time.time()  # Jina's __exit__ reads it
         # A forked copy of this process would inherit gRPC's threads' locks.
         multiprocessing.set_start_method("spawn", force=True)
         self._install_signal_handlers()
         self.build(copy_flow=False)
         self._refuse_taken_ports()
-        self._start_time = time.time()
         with _interrupt_blocked():
             for _, deployment in self:
                 self.enter_context(deployment)

@@ -101,7 +101,7 @@ def test_a_killed_supervisor_leaves_no_process_behind(tmp_path: Path) -> None:
         ),
         ({"ADJUDICATE_ENCODER__MODEL": "no/such/folder"}, "encoder: "),
         ({"ADJUDICATE_JUDGE__MODEL": "./no-such-folder"}, "judge: "),
-        ({"ADJUDICATE_POLICIES": "no/such/folder"}, "judge: "),
+        ({"ADJUDICATE_POLICIES": "no/such/folder"}, "The policy folder no/such/folder does not"),
         ({"ADJUDICATE_DATABASE": "sqlite:////proc/nowhere/x.db"}, ": "),
     ],
     ids=["wrong setting", "no encoder model", "no judge model", "no policies", "no database"],
@@ -129,7 +129,6 @@ def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
         taken.listen()
         port = taken.getsockname()[1]
         service = Service(tmp_path, {"ADJUDICATE_GATEWAY__HTTP_PORT": str(port)})
-        service._settings["ADJUDICATE_GATEWAY__HTTP_PORT"] = str(port)
         service.start()
         assert service.process.wait(60) == 78
     assert f"port {port} is taken" in service.output()
