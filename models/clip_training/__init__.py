@@ -1,0 +1,1 @@
+"""What the training of the embedded CLIP is made of: views, texts, losses, measures."""
