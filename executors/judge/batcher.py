@@ -1,0 +1,146 @@
+"""A queue and one worker thread: calls of many requests share the model's batches."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Expired(Exception):
+    """The deadline passed before the item was worked on, or before its result was there."""
+
+
+class Closed(Exception):
+    """The batcher takes no more items."""
+
+
+@dataclass
+class _Job(Generic[Item, Result]):
+    item: Item
+    deadline: float | None
+    """Unix time, seconds."""
+    future: Future[Result] = field(default_factory=Future)
+
+    def expired(self) -> bool:
+        return self.deadline is not None and time.time() >= self.deadline
+
+
+class Batcher(Generic[Item, Result]):
+    """Collects items from concurrent `submit` calls and works on them in one thread.
+
+    A batch starts when `max_batch` items wait, or `max_wait` seconds after its first. `work`
+    returns one result per item, in order. When it raises, the items are tried one by one, so that
+    only the one at fault fails.
+    """
+
+    def __init__(
+        self,
+        work: Callable[[Sequence[Item]], Sequence[Result]],
+        *,
+        max_batch: int,
+        max_wait: float,
+        name: str = "batcher",
+    ) -> None:
+        self._work = work
+        self._max_batch = max_batch
+        self._max_wait = max_wait
+        self._queue: queue.SimpleQueue[_Job[Item, Result] | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    @property
+    def waiting(self) -> int:
+        """Items in the queue, about."""
+        return self._queue.qsize()
+
+    async def submit(self, item: Item, deadline: float | None = None) -> Result:
+        """Return the result of `item`; `deadline` is Unix time in seconds.
+
+        Raises `Expired` when the deadline passes first (an item that waits is then skipped),
+        `Closed` after `close`, or what `work` raised for this item.
+        """
+        job: _Job[Item, Result] = _Job(item, deadline)
+        with self._lock:
+            if self._closed:
+                raise Closed("the judge is shutting down")
+            self._queue.put(job)
+        patience = None if deadline is None else max(0.0, deadline - time.time())
+        try:
+            return await asyncio.wait_for(asyncio.wrap_future(job.future), patience)
+        except TimeoutError:
+            raise Expired("the deadline passed") from None
+
+    def close(self) -> None:
+        """Finish the batch at work; what still waits fails with `Closed`."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            self._queue.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while (batch := self._next_batch()) is not None:
+            ready = [job for job in batch if self._claim(job)]
+            if ready:
+                self._do(ready)
+        while not self._queue.empty():
+            job = self._queue.get()
+            if job is not None and job.future.set_running_or_notify_cancel():
+                job.future.set_exception(Closed("the judge is shutting down"))
+
+    def _next_batch(self) -> list[_Job[Item, Result]] | None:
+        first = self._queue.get()
+        if first is None or self._closed:
+            if first is not None:
+                self._queue.put(first)
+            return None
+        batch = [first]
+        until = time.monotonic() + self._max_wait
+        while len(batch) < self._max_batch:
+            try:
+                job = self._queue.get(timeout=max(0.0, until - time.monotonic()))
+            except queue.Empty:
+                break
+            if job is None:
+                self._queue.put(None)
+                break
+            batch.append(job)
+        return batch
+
+    @staticmethod
+    def _claim(job: _Job[Item, Result]) -> bool:
+        """Whether somebody still waits for the job; tells those whose deadline has passed."""
+        if not job.future.set_running_or_notify_cancel():
+            return False
+        if job.expired():
+            job.future.set_exception(Expired("the deadline passed"))
+            return False
+        return True
+
+    def _do(self, jobs: list[_Job[Item, Result]]) -> None:
+        try:
+            results = self._work([job.item for job in jobs])
+            if len(results) != len(jobs):
+                raise RuntimeError(f"{len(results)} results for {len(jobs)} items")
+        except Exception as error:
+            # Whatever one item does to the model, the worker and the other items go on.
+            if len(jobs) == 1:
+                jobs[0].future.set_exception(error)
+                return
+            for job in jobs:
+                self._do([job])
+            return
+        for job, result in zip(jobs, results, strict=True):
+            job.future.set_result(result)

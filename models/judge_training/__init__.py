@@ -1,0 +1,1 @@
+"""Training of the embedded judge: tokenizer, network, renders, ads, losses, evaluation."""
