@@ -80,9 +80,10 @@ class ClipEncoder:
             image = image.resize((min(width, longest), min(height, longest)))
         return self._preprocess(image)
 
-    def windows(self, text: str) -> list[str]:
+    def windows(self, text: str, *, one_if_it_fits: bool = False) -> list[str]:
         """The texts in which the model reads a copy; see `windows.py`. None for a blank copy."""
-        return windows(self._tokens.clean(text), self._tokens.count, self.context)
+        clean = self._tokens.clean(text)
+        return windows(clean, self._tokens.count, self.context, one_if_it_fits=one_if_it_fits)
 
     def encode_images(self, images: Sequence[Image.Image]) -> Vectors:
         """Embeddings of RGB pictures: `[N, D] float32`, unit norm."""

@@ -37,7 +37,8 @@ def prepare(document: Case | Exemplar, model: ClipEncoder, limits: ImageLimits) 
     if document.image is not None:
         image = decode(document.image, limits)
         pixels, phash = model.preprocess(image), perceptual_hash(image)
-    windows = model.windows(document.text)
+    # An exemplar is one claim: a part of it, such as the "Dr" of "Dr. Lee", would match anything.
+    windows = model.windows(document.text, one_if_it_fits=isinstance(document, Exemplar))
     if pixels is None and not windows:
         raise AdError(Code.AD_EMPTY)
     return Prepared(pixels, windows, phash)

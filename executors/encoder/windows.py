@@ -30,13 +30,16 @@ _ATOM = re.compile(r"[\u0e00-\U0010ffff]|[^\W\u0e00-\U0010ffff]{1,8}|[^\w\s]")
 _LONG_RUN = re.compile(r"[^\W\d_]{65}|[^\w\s]{65}")
 
 
-def windows(text: str, count: Callable[[str], int], budget: int) -> list[str]:
+def windows(
+    text: str, count: Callable[[str], int], budget: int, *, one_if_it_fits: bool = False
+) -> list[str]:
     """The windows of a copy, each of at most `budget` tokens by `count`; none for a blank text.
 
     Together they cover every word of the text. Punctuation at their ends is dropped: it is no part
-    of a claim, and CLIP takes "cured!" for something else than "cured".
+    of a claim, and CLIP takes "cured!" for something else than "cured". `one_if_it_fits` leaves
+    out the parts of a text that fits as a whole.
     """
-    return _Copy(text, count, budget).windows() if text.strip() else []
+    return _Copy(text, count, budget).windows(one_if_it_fits) if text.strip() else []
 
 
 class _Copy:
@@ -48,8 +51,10 @@ class _Copy:
         self._count = count
         self._costs: dict[str, int] = {}
 
-    def windows(self) -> list[str]:
+    def windows(self, one_if_it_fits: bool) -> list[str]:
         whole = (0, len(self.text))
+        if one_if_it_fits and self._fits(whole):
+            return self._texts([whole])
         parts = self._parts()
         if self._fits(whole):
             return self._texts([whole, *parts])

@@ -58,8 +58,9 @@ class QwenJudge:
         transformers_logging.disable_progress_bar()
         self.device = _device(settings.device)
         self.precision = _precision(settings.precision, self.device)
-        self.name = settings.model
+        self._source = settings.model
         folder = Path(settings.model)
+        self.name = folder.resolve().name if folder.is_dir() else settings.model
         self._config = read_model_config(folder) if folder.is_dir() else ModelConfig()
         self.style: Style = self._config.prompt if settings.prompt == "auto" else settings.prompt
         self.max_copy = self._config.max_copy
@@ -94,9 +95,9 @@ class QwenJudge:
     def _load(self, folder: Path) -> tuple[Any, Any]:
         local = folder.is_dir()
         try:
-            processor = AutoProcessor.from_pretrained(self.name, local_files_only=local)
+            processor = AutoProcessor.from_pretrained(self._source, local_files_only=local)
             model = Qwen2VLForConditionalGeneration.from_pretrained(
-                self.name,
+                self._source,
                 dtype=_DTYPES[self.precision],
                 attn_implementation="sdpa",
                 local_files_only=local,
@@ -104,7 +105,7 @@ class QwenJudge:
         except (OSError, ValueError, KeyError) as error:
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise ConfigurationError(
-                f"The judge's model {self.name!r} cannot be loaded ({reason.rstrip('.')}): set "
+                f"The judge's model {self._source!r} cannot be loaded ({reason.rstrip('.')}): set "
                 "ADJUDICATE_JUDGE__MODEL to a folder with a Qwen2-VL, or to its name on the hub."
             ) from None
         # A model's own sampling defaults would only cause warnings: answers are greedy.
@@ -128,14 +129,14 @@ class QwenJudge:
             ids = self._tokenizer(VERDICT_PREFIX + label)["input_ids"]
             if ids[: len(prefix)] != prefix or len(ids) == len(prefix):
                 raise ConfigurationError(
-                    f"The tokenizer of the judge's model {self.name!r} does not keep "
+                    f"The tokenizer of the judge's model {self._source!r} does not keep "
                     f"{VERDICT_PREFIX!r} apart from its label: it cannot serve as a judge."
                 )
             found.append(ids[len(prefix)])
         no, yes = found
         if no == yes:
             raise ConfigurationError(
-                f"The tokenizer of the judge's model {self.name!r} gives both labels one token."
+                f"The tokenizer of the judge's model {self._source!r} gives both labels one token."
             )
         return no, yes
 

@@ -24,9 +24,19 @@ def tokenize(texts: list[str]) -> Tensor:
 
 
 def noise_text(rng: np.random.Generator, most: int) -> str:
-    """Up to `most` random tokens of the vocabulary, as text: words no wrapper has."""
-    ids = rng.integers(256, 49406, int(rng.integers(1, most + 1)))
-    return _tokenize.decode(ids.tolist()).strip()
+    """Up to `most` random words, or common Chinese characters, as text: what no wrapper has.
+
+    The vocabulary stands in the order of frequency; ranks are log-uniform, so that everyday words
+    come as often as rare ones.
+    """
+    count = int(rng.integers(1, most + 1))
+    if rng.random() < 0.25:
+        rows, cells = rng.integers(0xB0, 0xD8, count), rng.integers(0xA1, 0xFA, count)
+        codes = np.stack([rows, cells], 1).astype(np.uint8).tobytes()
+        return codes.decode("gb2312", errors="ignore")
+    ids = np.exp(rng.uniform(np.log(320), np.log(49406), count)).astype(int)
+    text = _tokenize.decode(ids.tolist()).strip()
+    return f"{text} {rng.integers(0, 1000)}" if rng.random() < 0.2 else text
 
 
 def pick(items: tuple[str, ...], rng: np.random.Generator) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from PIL import Image
 
 from adjudicate import Ad, AsyncClient, Client, Exemplar
+from models.render.wording import CAPTIONS
 from tests.e2e.otlp import OtlpReceiver
 from tests.e2e.service import ROOT, Service
 
@@ -35,6 +37,16 @@ def sample_ad(row: dict[str, str]) -> Ad:
         language=row["language"] or None,
         product=row["product"] or None,
     )
+
+
+def plain_ads(count: int) -> list[Ad]:
+    """Copy-only ads with nothing in them, all different: the small print of packages."""
+    captions = [text for text in CAPTIONS if text.isascii()]
+    pairs = itertools.permutations(captions, 2)
+    return [
+        Ad(id=f"plain-{n}", text=f"{one}. {other}.")
+        for n, (one, other) in enumerate(itertools.islice(pairs, count))
+    ]
 
 
 def sample_exemplars() -> list[Exemplar]:

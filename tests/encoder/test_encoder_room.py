@@ -108,10 +108,10 @@ async def test_a_failure_while_preparing_is_that_ads_alone(
 ) -> None:
     windows = room.model.windows
 
-    def failing(text: str) -> list[str]:
+    def failing(text: str, **options: bool) -> list[str]:
         if "poison" in text:
             raise KeyError("unexpected")
-        return windows(text)
+        return windows(text, **options)
 
     monkeypatch.setattr(room.model, "windows", failing)
     good, bad = await screened(room, Ad(text="tea"), Ad(text="poison"))
@@ -164,7 +164,9 @@ async def test_exemplars_are_embedded_as_ads_are(room: Encoder) -> None:
     docs = await room.embed_exemplars(docs=DocList[Exemplar]([good, empty]))
     (case,) = await screened(room, Ad(image=FILES[2], text="Cures diabetes. Buy now."))
     assert np.allclose(docs[0].image_embedding, case.image_embedding, atol=1e-5)
-    assert np.allclose(docs[0].text_embedding, case.text_embedding, atol=1e-5)
+    # The ad's whole copy, then its sentences; the exemplar is one claim.
+    assert np.allclose(docs[0].text_embedding, case.text_embedding[:1], atol=1e-5)
+    assert len(case.text_embedding) == 3
     assert docs[0].phash == case.phash
     assert docs[0].encoder_version == case.versions["encoder"]
     assert docs[1].problem is not None
