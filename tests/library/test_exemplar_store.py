@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from handmade import FIRST_AXIS, at_cosine, picture, wording
 
 from adjudicate.documents import Exemplar
 from adjudicate.errors import AdError, Code
 from executors.library.index import FollowingIndex
 from executors.library.store import ExemplarStore
 from executors.library.thresholds import Thresholds
+from tests.library.handmade import FIRST_AXIS, at_cosine, picture, wording
 
 THRESHOLDS = Thresholds({"image": {}, "text": {}}, {"image": 0.8, "text": 0.8}, 1.0, "", "")
 

@@ -7,11 +7,21 @@ from typing import Any
 import numpy as np
 import pytest
 from docarray import DocList
-from handmade import FIRST_AXIS, ONES, ZEROS, at_cosine, picture, pictured, unit, worded, wording
 from sqlalchemy.exc import OperationalError
 
 from adjudicate.documents import Case, Exemplar, Lookup, Problem
 from executors.library.executor import Library
+from tests.library.handmade import (
+    FIRST_AXIS,
+    ONES,
+    ZEROS,
+    at_cosine,
+    picture,
+    pictured,
+    unit,
+    worded,
+    wording,
+)
 
 OpenLibrary = Callable[..., Library]
 
