@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 
 import httpx
 import pytest
@@ -101,6 +102,16 @@ def test_the_plain_jina_client_works_over_grpc_and_websocket(service: Service) -
         decided = jina.post("/review", ads, return_type=DocList[DecisionDocument])
         assert [decision.ad_id for decision in decided] == [ad.id for ad in ads]
         assert all(decision.outcome in ("approve", "reject", "escalate") for decision in decided)
+
+
+async def test_an_exemplar_is_read_with_its_picture_and_listed_without(
+    client: AsyncClient, samples: Path
+) -> None:
+    held = await client.library.list(limit=200, category="cure")
+    assert {exemplar.image for exemplar in held} == {None}
+    pictures = {path.read_bytes() for path in (samples / "exemplars").glob("cure-*.jpg")}
+    read = [(await client.library.get(exemplar.id)).image for exemplar in held]
+    assert {bytes(image) for image in read if image is not None} == pictures
 
 
 async def test_exemplars_are_added_listed_read_and_removed(

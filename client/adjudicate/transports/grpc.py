@@ -106,7 +106,9 @@ class GrpcTransport:
     async def get_exemplar(self, exemplar_id: str) -> Exemplar:
         """One exemplar with its picture."""
         lookup = DocList[Lookup]([Lookup(id=exemplar_id)])
-        found = await self._post("/library/list", lookup, Exemplar, rooms="^library$")
+        found = await self._post(
+            "/library/list", lookup, Exemplar, rooms="^library$", parameters={"image": True}
+        )
         return _only(found)
 
     async def add_exemplars(self, exemplars: Sequence[Exemplar]) -> list[Exemplar]:
