@@ -124,12 +124,9 @@ def status(
     from rich.console import Console
 
     from adjudicate.cli import show
-    from adjudicate.client import AsyncClient
 
     async def work() -> bool:
-        async with AsyncClient(
-            url, headers=options.headers(header), timeout=timeout, retries=0
-        ) as client:
+        async with options.connect(url, header, timeout, retries=0) as client:
             rooms = await client.status()
         if as_json:
             for room in rooms:
@@ -154,12 +151,9 @@ def decision(
     from rich.console import Console
 
     from adjudicate.cli import show
-    from adjudicate.client import AsyncClient
 
     async def work() -> None:
-        async with AsyncClient(
-            url, headers=options.headers(header), timeout=timeout, retries=3
-        ) as client:
+        async with options.connect(url, header, timeout) as client:
             found = await client.decision(decision_id)
         if as_json:
             print(found.model_dump_json())

@@ -36,7 +36,6 @@ def add(
     timeout: options.Timeout = 60.0,
 ) -> None:
     """Add one exemplar and print its id."""
-    from adjudicate.client import AsyncClient
     from adjudicate.sources import exemplar, read_picture
 
     if picture is None and not text:
@@ -47,9 +46,7 @@ def add(
     async def work() -> None:
         image = read_picture(picture) if picture else None
         new = exemplar({**fields, **({"image": image} if image is not None else {})})
-        async with AsyncClient(
-            url, headers=options.headers(header), timeout=timeout, retries=3
-        ) as client:
+        async with options.connect(url, header, timeout) as client:
             held = (await client.library.add(new))[0]
         if held.problem is not None:
             fail(held.problem.detail or held.problem.code, Exit.AD_ERROR)
@@ -73,12 +70,9 @@ def list_(
     from rich.console import Console
 
     from adjudicate.cli import show
-    from adjudicate.client import AsyncClient
 
     async def work() -> None:
-        async with AsyncClient(
-            url, headers=options.headers(header), timeout=timeout, retries=3
-        ) as client:
+        async with options.connect(url, header, timeout) as client:
             exemplars = await client.library.list(
                 limit=limit, offset=offset, category=category, polarity=polarity
             )
@@ -104,12 +98,9 @@ def show_(
     from rich.console import Console
 
     from adjudicate.cli import show
-    from adjudicate.client import AsyncClient
 
     async def work() -> None:
-        async with AsyncClient(
-            url, headers=options.headers(header), timeout=timeout, retries=3
-        ) as client:
+        async with options.connect(url, header, timeout) as client:
             exemplar = await client.library.get(exemplar_id)
         if as_json:
             print(exemplar.model_dump_json(exclude={"image_embedding", "text_embedding"}))
@@ -129,12 +120,9 @@ def remove(
     timeout: options.Timeout = 60.0,
 ) -> None:
     """Take exemplars out."""
-    from adjudicate.client import AsyncClient
 
     async def work() -> None:
-        async with AsyncClient(
-            url, headers=options.headers(header), timeout=timeout, retries=3
-        ) as client:
+        async with options.connect(url, header, timeout) as client:
             for exemplar_id in exemplar_ids:
                 await client.library.remove(exemplar_id)
                 print(exemplar_id)
@@ -160,16 +148,13 @@ def import_(
     leaves empty. An exemplar's id comes from its content: a second import adds nothing.
     """
     from adjudicate.cli.importing import import_exemplars
-    from adjudicate.client import AsyncClient
     from adjudicate.sources import exemplars_at
 
     given = {"category": category, "rule": rule, "severity": severity, "polarity": polarity}
     fields = {**given, "added_by": added_by}
 
     async def work() -> int:
-        async with AsyncClient(
-            url, headers=options.headers(header), timeout=timeout, retries=3
-        ) as client:
+        async with options.connect(url, header, timeout) as client:
             added, refused = await import_exemplars(client, exemplars_at(path, fields))
         for problem in refused:
             print(f"adjudicate: {problem}", file=sys.stderr)

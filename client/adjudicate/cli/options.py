@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from adjudicate.defaults import DEFAULT_URL
+
+if TYPE_CHECKING:
+    from adjudicate.client import AsyncClient
+
+RETRIES = 3
+"""A person waits at the prompt: fewer than a program's client makes."""
 
 Url = Annotated[
     str,
@@ -22,7 +28,7 @@ Header = Annotated[
     typer.Option("--header", "-H", help="A header of every request, 'Name: value'; repeatable."),
 ]
 
-__all__ = ["DEFAULT_URL", "Header", "Json", "Timeout", "Url", "headers"]
+__all__ = ["DEFAULT_URL", "Header", "Json", "Timeout", "Url", "connect", "headers"]
 
 
 def headers(lines: list[str] | None) -> dict[str, str]:
@@ -34,3 +40,12 @@ def headers(lines: list[str] | None) -> dict[str, str]:
             raise typer.BadParameter(f"expected 'Name: value', got {line!r}")
         found[name.strip()] = value.strip()
     return found
+
+
+def connect(
+    url: str, header: list[str] | None, timeout: float, retries: int = RETRIES
+) -> AsyncClient:
+    """The client that the options of a command describe. Raises as `headers`."""
+    from adjudicate.client import AsyncClient  # takes seconds to import; `--help` must not
+
+    return AsyncClient(url, headers=headers(header), timeout=timeout, retries=retries)
