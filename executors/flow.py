@@ -31,7 +31,7 @@ from jina.orchestrate.pods import Pod
 from jina.orchestrate.pods.factory import PodFactory
 
 from adjudicate.errors import ConfigurationError
-from executors.shared.room import EX_CONFIG
+from executors.shared.process import EX_CONFIG
 from executors.shared.settings import Settings, SupervisorSettings, load_settings
 
 POLL_S = 0.2

@@ -1,7 +1,6 @@
 """The gateway's door: one process that speaks gRPC, HTTP and WebSocket over the same rooms."""
 
 import asyncio
-import os
 import sys
 from typing import Any
 
@@ -19,8 +18,7 @@ from executors.gateway.http import create_app
 from executors.gateway.rooms import Rooms
 from executors.gateway.walls import use_real_documents
 from executors.gateway.websocket import add_stream_route
-from executors.shared.process import end_with_supervisor
-from executors.shared.room import EX_CONFIG
+from executors.shared.process import end_with_supervisor, refuse_start
 from executors.shared.settings import load_settings
 
 use_real_documents()
@@ -67,8 +65,7 @@ class AdGateway(CompositeBaseServer, BaseGateway):
         try:
             settings = load_settings()
         except ConfigurationError as error:
-            print(f"gateway: {error}", file=sys.stderr, flush=True)
-            os._exit(EX_CONFIG)
+            refuse_start("gateway", error)
         self._drain_s = settings.supervisor.drain_s
         self._rooms = Rooms(self.streamer, settings.gateway.max_ads)
         api = Api(self._rooms, settings.gateway)

@@ -1,13 +1,28 @@
-"""Signals of a room's process."""
+"""How a process of the Flow ends: refused at its start, or with its supervisor."""
 
 from __future__ import annotations
 
 import ctypes
 import multiprocessing
+import os
 import signal
 import sys
+from typing import NoReturn
+
+EX_CONFIG = 78
+"""sysexits.h: the exit status of a process that was configured wrongly."""
 
 _PR_SET_PDEATHSIG = 1
+
+
+def refuse_start(name: str, reason: Exception) -> NoReturn:
+    """Say the reason in one sentence and end with `EX_CONFIG`.
+
+    Jina would print a stack and go on; the supervisor knows by the status that a restart would
+    not help.
+    """
+    print(f"{name}: {reason}", file=sys.stderr, flush=True)
+    os._exit(EX_CONFIG)
 
 
 def end_with_supervisor() -> None:

@@ -4,7 +4,6 @@
 # classes.
 import asyncio
 import os
-import sys
 import time
 from typing import Any, ClassVar
 
@@ -13,11 +12,8 @@ from jina import Executor, requests
 
 from adjudicate.documents import Case, RoomStatus
 from adjudicate.errors import ConfigurationError
-from executors.shared.process import end_with_supervisor
+from executors.shared.process import end_with_supervisor, refuse_start
 from executors.shared.settings import Settings, load_settings
-
-EX_CONFIG = 78
-"""sysexits.h: the exit status of a process that was configured wrongly."""
 
 
 class Room(Executor):
@@ -37,8 +33,7 @@ class Room(Executor):
             self.settings = settings or load_settings()
             self.open()
         except ConfigurationError as error:
-            print(f"{self.room}: {error}", file=sys.stderr, flush=True)
-            os._exit(EX_CONFIG)
+            refuse_start(self.room, error)
         seconds = time.perf_counter() - started
         print(f"{self.room}: {self._line()}, loaded in {seconds:.1f} s", flush=True)
 
