@@ -1,4 +1,5 @@
-# On a fresh machine: `make demo`, `make test`. Nothing else is needed than Python 3.11, make and git.
+# On a fresh machine: `make demo`, `make test`. Needed: Python 3.11 with its headers, make, git; on Linux a
+# C++ compiler too, since pdqhash has no wheels there.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
