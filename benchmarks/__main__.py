@@ -10,10 +10,11 @@ import importlib
 import json
 import pkgutil
 import sys
+import time
 from pathlib import Path
 
 import benchmarks
-from benchmarks.rows import Row, table
+from benchmarks.rows import Row, row, table
 
 OUT = Path("out") / "bench"
 
@@ -30,7 +31,9 @@ def names() -> list[str]:
 
 def run(name: str) -> bool:
     """Run one benchmark. Whether every bar of it holds."""
+    started = time.perf_counter()
     rows: list[Row] = importlib.import_module(f"benchmarks.{name}").run()
+    rows.append(row("this benchmark itself", time.perf_counter() - started, "s"))
     print(table(name, rows))
     OUT.mkdir(parents=True, exist_ok=True)
     path = OUT / f"{name}.json"

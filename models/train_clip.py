@@ -78,11 +78,22 @@ class Trainer:
         total = total + 0.5 * losses.text_to_image(images, claims, batch.labels, scale)
         total = total + 0.3 * losses.image_to_text(mine, captions, CATEGORY_OF[labels], scale)
         total = total + 0.7 * losses.supervised_contrastive(images, batch.labels, scale)
+        total = total + 0.3 * self.threshold_loss(images, claims, batch.labels)
         total = total + 2 * losses.apart(images[~known], claims[: len(VIOLATING)])
         total = total + auxiliary * self.reading_loss(maps, batch, known)
         if with_copy:
             total = total + 0.7 * self.copy_loss(claims, scale)
         return total
+
+    def threshold_loss(self, images: Tensor, claims: Tensor, labels: Tensor) -> Tensor:
+        """That one threshold separates claims, against their texts and against other pictures."""
+        right = labels[:, None] == torch.arange(views.OTHER)
+        known = (labels != views.OTHER)[:, None]
+        alike = labels[:, None] == labels
+        itself = torch.eye(len(images), dtype=torch.bool)
+        loss = losses.above_and_below(images @ claims.T, right, ~right)
+        cosines = images @ images.T
+        return loss + losses.above_and_below(cosines, alike & known & ~itself, ~alike)
 
     def reading_loss(self, maps: tuple[Tensor, ...], batch: views.Batch, known: Tensor) -> Tensor:
         """That the maps tell which characters and words stand where, and the claim."""
@@ -133,12 +144,13 @@ class Evaluation:
         """Every subset's screen, and the copy's."""
         model.eval()
         library, known = features_of(model, self.exemplars[0]), self.exemplars[1]
-        results = {
-            name: measure.screen(features_of(model, pictures), claims, library, known)
-            for name, (pictures, claims) in self.subsets.items()
-        }
-        copies, claims = measure.held_out_copies()
         bare = network.encode_texts(model, texts.tokenize([c.text for c in VIOLATING])).numpy()
+        results = {}
+        for name, (pictures, claims) in self.subsets.items():
+            queries = features_of(model, pictures)
+            results[name] = measure.screen(queries, claims, library, known)
+            results[f"{name}, by texts"] = measure.screen(queries, claims, bare, list(VIOLATING))
+        copies, claims = measure.held_out_copies()
         queries = network.encode_texts(model, texts.tokenize(copies)).numpy()
         results["copy"] = measure.screen(queries, claims, bare, list(VIOLATING))
         model.train()

@@ -33,6 +33,21 @@ def supervised_contrastive(features: Tensor, labels: Tensor, scale: Tensor) -> T
     return -((log_p * right).sum(1) / right.sum(1)).mean()
 
 
+def above_and_below(
+    cosines: Tensor, same: Tensor, different: Tensor, at: float = 0.6, slope: float = 16.0
+) -> Tensor:
+    """Cosines [B, M] of the `same` claim above `at`, those of `different` claims below it.
+
+    A contrastive loss only ranks; one threshold for all claims needs cosines that mean the same
+    everywhere. It is SigLIP's sigmoid loss (arXiv 2303.15343), its negatives the hardest twentieth.
+    """
+    margins = slope * (cosines - at)
+    positive = F.softplus(-margins[same])
+    negative = F.softplus(margins[different])
+    negative = negative.topk(max(1, len(negative) // 20)).values
+    return positive.mean() + negative.mean()
+
+
 def apart(features: Tensor, violating: Tensor, margin: float = 0.3) -> Tensor:
     """Features [B, D] that are no violation stay below `margin` of every violating text [V, D]."""
     return (features @ violating.T - margin).clamp(min=0).square().sum(1).mean()

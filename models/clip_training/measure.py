@@ -26,7 +26,7 @@ SUBSETS = {
 
 @dataclass(frozen=True)
 class Screen:
-    """ROC-AUC, recall at 10 % false positives, share whose nearest exemplar has the same claim."""
+    """ROC-AUC, recall at 5 % false positives, share whose nearest exemplar has the same claim."""
 
     auc: float
     recall: float
@@ -49,14 +49,18 @@ def screen(
 ) -> Screen:
     """Queries [N, D] against exemplars [M, D], unit norm: an ad scores its highest cosine."""
     cosine = queries @ library.T
-    best, violating = cosine.max(1), np.array([claim.violating for claim in claims])
-    nearest = [known[i].id for i in cosine.argmax(1)]
+    return figures(cosine.max(1), claims, [known[i] for i in cosine.argmax(1)])
+
+
+def figures(scores: np.ndarray, claims: list[Claim], nearest: list[Claim]) -> Screen:
+    """The figures of ads by their score [N], their claims, and the nearest exemplars' claims."""
+    violating = np.array([claim.violating for claim in claims])
     right = [
-        near == claim.id for near, claim in zip(nearest, claims, strict=True) if claim.violating
+        near.id == claim.id for near, claim in zip(nearest, claims, strict=True) if claim.violating
     ]
-    positive, negative = best[violating], best[~violating]
+    positive, negative = scores[violating], scores[~violating]
     return Screen(
-        roc_auc(positive, negative), recall_at(positive, negative, 0.10), float(np.mean(right))
+        roc_auc(positive, negative), recall_at(positive, negative, 0.05), float(np.mean(right))
     )
 
 

@@ -7,13 +7,18 @@ import torch
 from torch import Tensor, nn
 
 from models.clip_training.network import SIZE
-from models.render import Claim, load_claims, render
+from models.render import SEEN_FONTS, Claim, load_claims, render
+from models.render.disturb import text_overlay
 from models.render.headline import word_at
-from models.render.wording import CAPTIONS
+from models.render.wording import BADGES, BRANDS, CAPTIONS, CTAS
 
 CHAR_CELLS, WORD_CELLS = 16, 8
 """Cells a side of the feature maps that are asked for characters and for words."""
 GLYPHS = 40
+OVERLAID = 0.25
+"""Share of the views with a line of other text over them."""
+FRAMED = 0.3
+"""Share of the pictures whose outside, where they are reduced, is one colour: a border."""
 
 
 def vocabulary() -> dict[str, int]:
@@ -87,7 +92,10 @@ class Store:
         claim = other_headline(self.rng) if label == OTHER else load_claims()[label]
         view = render(claim, self.rng, SIZE, clutter=clutter)
         slot = self.written[label] % self.room
-        self.images[label, slot] = np.asarray(view.image)
+        image = view.image
+        if self.rng.random() < OVERLAID * clutter:
+            image = text_overlay(image, self.rng, BADGES + BRANDS + CAPTIONS + CTAS, SEEN_FONTS)
+        self.images[label, slot] = np.asarray(image)
         for values in (self.boxes, self.chars, self.words):
             values[label, slot] = 0
         for i, glyph in enumerate(view.glyphs[:GLYPHS]):
@@ -118,7 +126,10 @@ class Store:
 
 
 def moved(pixels: Tensor, rng: np.random.Generator) -> tuple[Tensor, np.ndarray]:
-    """Scale, stretch, turn and shift each picture; also the maps [B, 2, 3] from out to in."""
+    """Scale, stretch, turn and shift each picture; also the maps [B, 2, 3] from out to in.
+
+    Outside of a picture is its reflection or, for some, one colour.
+    """
     count = len(pixels)
     angle = rng.normal(0, 0.05, count)
     scale = np.exp(rng.uniform(-0.14, 0.2, count))
@@ -134,7 +145,10 @@ def moved(pixels: Tensor, rng: np.random.Generator) -> tuple[Tensor, np.ndarray]
     moved_pixels = nn.functional.grid_sample(
         pixels, grid, padding_mode="reflection", align_corners=False
     )
-    return moved_pixels, warp
+    framed = torch.from_numpy(rng.random((count, 1, 1, 1)) < FRAMED)
+    outside = (grid.abs() > 1).any(-1)[:, None] & framed
+    colours = torch.from_numpy(rng.uniform(-1, 1, (count, 3, 1, 1))).float()
+    return torch.where(outside, colours, moved_pixels), warp
 
 
 def under_cells(boxes: np.ndarray, values: np.ndarray, warp: np.ndarray, cells: int) -> np.ndarray:
