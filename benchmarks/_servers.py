@@ -1,0 +1,83 @@
+"""Servers under measurement: started as users start them, their CPU time read from outside."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+
+import psutil
+
+from executors.shared.settings import ROOT
+
+READY_S = 240.0
+
+
+class Server:
+    """A process and its children, in their own session. Entering starts it, leaving ends it."""
+
+    def __init__(self, command: Sequence[str], settings: dict[str, str], log: Path) -> None:
+        self._command = [sys.executable, "-m", *command]
+        self._settings = settings
+        self.log = log
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Server:
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(
+                self._command,
+                cwd=ROOT,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "JINA_OPTOUT_TELEMETRY": "1", **self._settings},
+                start_new_session=True,
+            )
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        assert self._process is not None
+        self._process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(60)
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+    def check(self) -> None:
+        """Raises `RuntimeError` with the log's end when the server has ended."""
+        assert self._process is not None
+        if self._process.poll() is not None:
+            raise RuntimeError(f"the server ended:\n{self.log.read_text()[-2000:]}")
+
+    def cpu_seconds(self) -> float:
+        """User and system time of all its living processes so far."""
+        assert self._process is not None
+        parent = psutil.Process(self._process.pid)
+        seconds = 0.0
+        for process in (parent, *parent.children(recursive=True)):
+            with suppress(psutil.NoSuchProcess):
+                times = process.cpu_times()
+                seconds += times.user + times.system
+        return seconds
+
+
+def wait_for(server: Server, ready: object) -> None:
+    """Call `ready` until it returns true. Raises `RuntimeError` when the server ends or is late."""
+    assert callable(ready)
+    until = time.monotonic() + READY_S
+    while time.monotonic() < until:
+        server.check()
+        if ready():
+            return
+        time.sleep(0.2)
+    raise RuntimeError(f"not ready after {READY_S:g} s:\n{server.log.read_text()[-2000:]}")
