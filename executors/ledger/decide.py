@@ -2,7 +2,7 @@
 
     problem                                         error      never approved by an error
     copy of a violation (perceptual hash)           reject     by label propagation, judge saved
-    below every threshold                           approve
+    below every threshold, no term of the policy    approve
     flagged, an instruction found inside the ad     escalate
     flagged, no usable verdict or probability       escalate   not judged, invalid, timed out, …
     flagged, violation, p ≥ reject                  reject
@@ -10,7 +10,8 @@
     flagged, compliant, p ≤ approve                 approve
     flagged, anything between                       escalate
 
-The audit sample is flagged too and goes the way of what is flagged.
+What flags, an exemplar in any signal or a term in the copy, makes no difference here. The audit
+sample is flagged too and goes the way of what is flagged.
 """
 
 from __future__ import annotations
@@ -89,7 +90,8 @@ def _escalate(reason: str, case: Case) -> Ruling:
 
 
 def _likely_rule(case: Case) -> str:
-    """The rule that the judge named, else that of the violation it resembles most."""
+    """The rule that the judge named, else that of the first violation among the matches: of what
+    flagged the ad, the exemplar that it resembles most, or else the term."""
     named = [f.rule for f in case.findings if f.rule and f.verdict in ("", "violation")]
     resembled = [m.rule for m in case.matches if m.rule and m.polarity == "violation"]
     return next(iter(named + resembled), "")

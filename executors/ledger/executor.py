@@ -16,6 +16,7 @@ from adjudicate.errors import AdError, Code
 from executors.ledger.merge import merge
 from executors.ledger.recorder import Recorder
 from executors.ledger.store import DecisionStore
+from executors.shared.batcher import Batcher
 from executors.shared.parameters import whole_number
 from executors.shared.room import Room
 
@@ -23,6 +24,9 @@ SCREENED, JUDGED = "library", "judge"
 """The rooms whose branches come together here, by their names in the Flow."""
 
 MAX_PAGE = 1_000
+
+MAX_BATCH = 256
+"""Decisions in one transaction. Each is synced to disk: what waits is written together."""
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +40,9 @@ class Ledger(Room):
         """Raises `ConfigurationError` for a database that cannot be opened."""
         self._store = DecisionStore(self.settings.database)
         self._recorder = Recorder(self._store, self.settings.decision)
+        self._batcher: Batcher[Case, Decision] = Batcher(
+            self._recorder.settle, max_batch=MAX_BATCH, max_wait=0, name="ledger"
+        )
 
     def describe(self) -> RoomStatus:
         """How many decisions are on record, and in what kind of database."""
@@ -57,7 +64,9 @@ class Ledger(Room):
         """
         branches = docs_map or {}
         cases = merge(branches.get(SCREENED, docs), branches.get(JUDGED, ()))
-        return DocList[Decision](await asyncio.to_thread(self._recorder.settle, cases))
+        return DocList[Decision](
+            await asyncio.gather(*(self._batcher.submit(case) for case in cases))
+        )
 
     @requests(on="/decision")
     async def decision(
@@ -79,6 +88,7 @@ class Ledger(Room):
 
     def close(self) -> None:
         """End the connections to the database."""
+        self._batcher.close()
         self._store.close()
         super().close()
 

@@ -13,6 +13,7 @@ from adjudicate.documents import Case, Decision, Problem
 from adjudicate.errors import Code
 from executors.ledger.decide import Ruling, decide
 from executors.ledger.store import DecisionStore, Record
+from executors.shared.hits import Hits, flagging
 from executors.shared.settings import DecisionSettings
 from executors.shared.telemetry import trace_id_of
 
@@ -34,12 +35,31 @@ class Recorder:
         What is returned is on disk; a decision that could not be recorded is an error instead.
         """
         started = time.perf_counter()
-        records = [Record(self._decision(case, started), case.content_hash) for case in cases]
+        records = [self._record(case, started) for case in cases]
         decisions = self._recorded(records)
         for decision in decisions:
             # The recorded one has the time until it was written; the answer, the writing as well.
             decision.timings["ledger"] = _ms_since(started)
         return decisions
+
+    def _record(self, case: Case, started: float) -> Record:
+        decision = self._decision(case, started)
+        return Record(decision, case.content_hash, self._hits(case, decision))
+
+    def _hits(self, case: Case, decision: Decision) -> Hits | None:
+        """Which exemplars flagged the ad. None for one that was not flagged, that errs, or that
+        only the audit sample sent to the judge."""
+        if decision.problem is not None or case.audit or not (case.flagged or case.near_duplicate):
+            return None
+        p = case.probability
+        cleared = case.verdict == "compliant" and p is not None and p <= self._thresholds.approve
+        return Hits(
+            flagging(case.matches),
+            rejected=decision.outcome == "reject",
+            # A near-duplicate is escalated even so: the exemplar is overturned all the same.
+            overturned=cleared and not case.instruction_found,
+            at=decision.decided_at,
+        )
 
     def _decision(self, case: Case, started: float) -> Decision:
         try:
@@ -59,6 +79,8 @@ class Recorder:
             findings=case.findings,
             problem=case.problem,
             judged=case.verdict in _ANSWERED,
+            flagged=case.flagged and not case.audit,
+            shadow_flagged=case.shadow_flagged,
             audit=case.audit,
             versions=case.versions,
             trace_id=trace_id_of(case.traceparent),

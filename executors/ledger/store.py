@@ -22,6 +22,7 @@ from sqlalchemy import (
 
 from adjudicate.documents import Decision
 from executors.shared.database import open_database, writing
+from executors.shared.hits import Hits, count_hits, hits_table
 
 METADATA = MetaData()
 
@@ -42,13 +43,16 @@ DECISIONS = Table(
     Column("versions", Text, nullable=False),
 )
 
+HITS = hits_table(METADATA)
+
 
 @dataclass(frozen=True)
 class Record:
-    """A decision, and the hash of the content that it is about."""
+    """A decision, the hash of the content that it is about, and the exemplars that flagged it."""
 
     decision: Decision
     content_hash: str
+    hits: Hits | None = None
 
 
 class DecisionConflictError(Exception):
@@ -71,10 +75,14 @@ class DecisionStore:
         """Record all or none, in one transaction, and return what is now on disk.
 
         A decision that is recorded already is returned as it was recorded: a request that is sent
-        again, because its answer was lost, is not decided twice.
+        again, because its answer was lost, is not decided twice, nor are its hits counted twice.
         """
         with writing(self._engine) as connection:
-            return [_record(connection, record) for record in records]
+            new: list[Record] = []
+            decisions = [_record(connection, record, new) for record in records]
+            # After all decisions: so a ledger that waits for another's decision holds no hits.
+            count_hits(connection, HITS, (record.hits for record in new if record.hits))
+            return decisions
 
     def get(self, decision_or_ad_id: str) -> Decision | None:
         """The decision of this id, else the latest decision on the ad of this id."""
@@ -101,13 +109,14 @@ class DecisionStore:
             return connection.scalar(select(func.max(DECISIONS.c.number))) or 0
 
 
-def _record(connection: Connection, record: Record) -> Decision:
+def _record(connection: Connection, record: Record, new: list[Record]) -> Decision:
     decision = record.decision
     held = connection.execute(
         select(DECISIONS.c.document, DECISIONS.c.content_hash).where(DECISIONS.c.id == decision.id)
     ).first()
     if held is None:
         connection.execute(insert(DECISIONS).values(**_row(record)))
+        new.append(record)
         return decision
     if held.content_hash != record.content_hash:
         raise DecisionConflictError(f"decision {decision.id} is about other content")

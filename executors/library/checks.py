@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
 
 from adjudicate.documents import Case, Exemplar, Problem
-from adjudicate.errors import AdError, Code
+from adjudicate.errors import AdError, AdjudicateError, Code
 
 SEVERITIES = ("low", "medium", "high")
 
 NORM_TOLERANCE = 1e-3
 """How far a norm may be from 1: more than rounding in half precision, less than a mistake."""
 
-_MOST_CHARACTERS = {"id": 200, "category": 200, "rule": 200, "added_by": 200}
+MOST_CHARACTERS = 200
+"""Of what names something: an id, a category, a rule, a bank, a person."""
+
+_NAMES = ("id", "category", "rule", "bank", "added_by")
+_CLOCKS_DIFFER = timedelta(minutes=5)
 
 
-def problem_of(error: AdError) -> Problem:
+def problem_of(error: AdjudicateError) -> Problem:
     """The error as a document carries it."""
     return Problem(code=error.code, detail=error.detail)
 
@@ -35,14 +40,16 @@ def check_case(case: Case) -> Problem | None:
 def check_exemplar(exemplar: Exemplar, rules: Collection[str]) -> Problem | None:
     """Why an exemplar cannot be held; None when it can. `rules` are the policy's codes."""
     try:
-        _check_labels(exemplar, rules)
+        check_labels(exemplar, rules)
+        exemplar.added_at = _utc(exemplar.added_at)
         _check_embedded(exemplar)
     except AdError as error:
         return problem_of(error)
     return None
 
 
-def _check_labels(exemplar: Exemplar, rules: Collection[str]) -> None:
+def check_labels(exemplar: Exemplar, rules: Collection[str]) -> None:
+    """Raises `AdError` `invalid_field` for labels that no exemplar may have."""
     if exemplar.polarity == "violation" and not (exemplar.category and exemplar.rule):
         raise AdError(Code.INVALID_FIELD, "a violation names its category and its rule")
     if exemplar.rule and exemplar.rule not in rules:
@@ -50,12 +57,34 @@ def _check_labels(exemplar: Exemplar, rules: Collection[str]) -> None:
         raise AdError(Code.INVALID_FIELD, f"rule {exemplar.rule[:50]!r} is not in the policy")
     if exemplar.severity not in SEVERITIES:
         raise AdError(Code.INVALID_FIELD, f"severity must be one of {', '.join(SEVERITIES)}")
-    for name, most in _MOST_CHARACTERS.items():
-        if len(getattr(exemplar, name) or "") > most:
-            raise AdError(Code.INVALID_FIELD, f"{name} must have at most {most} characters")
-    for name in (*_MOST_CHARACTERS, "text", "note"):
-        if "\0" in (getattr(exemplar, name) or ""):
-            raise AdError(Code.INVALID_FIELD, f"{name} must not hold NUL characters")
+    if not exemplar.bank.strip():
+        raise AdError(Code.INVALID_FIELD, "bank must not be empty")
+    for name in _NAMES:
+        check_words(name, getattr(exemplar, name) or "")
+    for name in ("text", "note"):
+        check_words(name, getattr(exemplar, name), most=None)
+
+
+def check_words(name: str, value: str, most: int | None = MOST_CHARACTERS) -> None:
+    """Raises `AdError` `invalid_field` for text that no column takes."""
+    if most is not None and len(value) > most:
+        raise AdError(Code.INVALID_FIELD, f"{name} must have at most {most} characters")
+    if "\0" in value:
+        raise AdError(Code.INVALID_FIELD, f"{name} must not hold NUL characters")
+
+
+def _utc(added_at: str) -> str:
+    """The time in UTC, as the library writes it; empty when it is not given."""
+    if not added_at:
+        return ""
+    try:
+        time = datetime.fromisoformat(added_at)
+        time = time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        raise AdError(Code.INVALID_FIELD, "added_at must be a time of ISO 8601") from None
+    if time > datetime.now(UTC) + _CLOCKS_DIFFER:
+        raise AdError(Code.INVALID_FIELD, "added_at must not be in the future")
+    return time.isoformat(timespec="microseconds")
 
 
 def _check_embedded(document: Case | Exemplar) -> None:

@@ -1,109 +1,129 @@
-"""Cases against the index: searched together, judged one by one."""
+"""Cases against the library: searched together, judged one by one."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 
 import numpy as np
 from docarray import DocList
 
 from adjudicate.documents import Case, Match, Problem
-from adjudicate.errors import Code
-from executors.library.index import FollowingIndex, Hit, Snapshot, VectorIndex, Vectors
-from executors.library.screening import SIGNALS, Likeness, as_match, in_audit_sample, screen
-from executors.library.thresholds import Signal, Thresholds
+from adjudicate.errors import AdError, Code
+from executors.library.checks import problem_of
+from executors.library.index import FollowingIndex, Snapshot
+from executors.library.likeness import at_thresholds, by_margin
+from executors.library.matches import as_match
+from executors.library.per_category import ReadEntries, write_best_per_category
+from executors.library.screening import in_audit_sample, screen
+from executors.library.searching import Found, Searcher
+from executors.library.terms import Terms
+from executors.library.thresholds_in_force import InForce, ThresholdsInForce
 from executors.shared.settings import LibrarySettings
 
 logger = logging.getLogger(__name__)
 
-Found = dict[Signal, list[Likeness]]
-Search = Callable[[VectorIndex, Sequence[Vectors]], list[list[Hit]]]
+STALE = (
+    "The library is not yet embedded by this encoder: run `adjudicate library reembed` and retry."
+)
 
 
 class Screener:
     """Writes on cases what the library knows of them. Blocking: call it from a thread."""
 
     def __init__(
-        self, index: FollowingIndex, thresholds: Thresholds, settings: LibrarySettings
+        self,
+        index: FollowingIndex,
+        in_force: ThresholdsInForce,
+        terms: Terms | None,
+        settings: LibrarySettings,
     ) -> None:
         self._index = index
-        self._thresholds = thresholds
+        self._in_force = in_force
+        self._terms = terms
         self._settings = settings
+        self._searcher = Searcher()
 
     def review(self, cases: Sequence[Case]) -> None:
-        """Matches, `flagged`, `near_duplicate`, `audit` and reasons of each case."""
-        snapshot = self._index.current()
-        found = _search(snapshot, cases, lambda index, ads: index.search(ads))
-        for case, likenesses in zip(cases, found, strict=True):
-            try:
-                self._screen(case, likenesses, stale=not _comparable(snapshot, case))
-            except Exception:
-                logger.exception("case %s could not be screened", case.id)
-                case.problem = Problem(code=Code.INTERNAL, detail="the library failed on this ad")
-        self._sign(snapshot, cases)
+        """Matches, `flagged`, `shadow_flagged`, `near_duplicate`, `audit` and reasons of each case.
+
+        A case whose encoder has no complete index gets the problem LIBRARY_STALE instead.
+        """
+        for snapshot, in_force, group in self._comparable(cases):
+            found = self._searcher.alike(snapshot, group, in_force)
+            for case, likenesses in zip(group, found, strict=True):
+                try:
+                    self._screen(case, likenesses, in_force)
+                except Exception:
+                    logger.exception("case %s could not be screened", case.id)
+                    detail = "the library failed on this ad"
+                    case.problem = Problem(code=Code.INTERNAL, detail=detail)
 
     def nearest(self, cases: Sequence[Case], limit: int) -> None:
-        """The `limit` most similar exemplars of each case as its matches, flagging nothing."""
-        snapshot = self._index.current()
-        found = _search(snapshot, cases, lambda index, ads: index.nearest(ads, limit))
-        for case, likenesses in zip(cases, found, strict=True):
-            matches = [
-                as_match(signal, likeness, self._thresholds)
-                for signal in SIGNALS
-                for likeness in likenesses[signal]
-            ]
-            matches.sort(key=lambda match: -match.similarity)
-            case.matches = DocList[Match](matches[:limit])
-        self._sign(snapshot, cases)
+        """The `limit` exemplars of each case that are nearest to their thresholds, or furthest
+        above them, as its matches; flagging nothing. LIBRARY_STALE as in `review`."""
+        for snapshot, in_force, group in self._comparable(cases):
+            found = self._searcher.nearest(snapshot, group, in_force, limit)
+            for case, likenesses in zip(group, found, strict=True):
+                ordered = by_margin(chain.from_iterable(likenesses.values()), in_force.active)
+                case.matches = DocList[Match](
+                    as_match(likeness, in_force.active) for likeness in ordered[:limit]
+                )
 
-    def _screen(self, case: Case, found: Found, *, stale: bool) -> None:
+    def best_per_category(self, cases: Sequence[Case], read: ReadEntries) -> None:
+        """The most similar violation of each category in each signal as each case's matches,
+        exactly, whatever the index; flagging nothing. LIBRARY_STALE as in `review`."""
+        for snapshot, in_force, group in self._comparable(cases):
+            write_best_per_category(snapshot, group, in_force.active, read)
+
+    def _comparable(self, cases: Sequence[Case]) -> Iterator[tuple[Snapshot, InForce, list[Case]]]:
+        """The cases of each encoder version with the exemplars that they can be held against."""
+        by_encoder: dict[str, list[Case]] = {}
+        for case in cases:
+            by_encoder.setdefault(case.versions.get("encoder", ""), []).append(case)
+        for encoder, group in by_encoder.items():
+            snapshot, in_force = self._index.current(encoder), self._in_force.current(encoder)
+            for case in group:
+                self._sign(case, snapshot, in_force)
+                case.problem = _incomparable(case, snapshot)
+            yield snapshot, in_force, [case for case in group if case.problem is None]
+
+    def _screen(self, case: Case, found: Found, in_force: InForce) -> None:
         settings = self._settings
-        screening = screen(found, case.phash, self._thresholds, settings)
-        flagged, reasons = screening.flagged, list(screening.reasons)
-        if stale:
-            # Exemplars of another encoder cannot be searched: unseen is not the same as harmless.
-            flagged = True
-            reasons.append("library_stale")
+        terms = self._terms.find(case.text, case.market, case.product) if self._terms else []
+        active, shadow = in_force
+        screening = screen(at_thresholds(found, active), terms, case.phash, active, settings)
         content = case.content_hash or case.id or ""
         audit = (
-            not flagged
+            not screening.flagged
             and not screening.near_duplicate
             and in_audit_sample(content, settings.audit_seed, settings.audit_share)
         )
-        if audit:
-            reasons.append("audit_sample")
         case.matches = DocList[Match](screening.matches)
         case.near_duplicate = screening.near_duplicate
-        case.flagged, case.audit, case.reasons = flagged or audit, audit, reasons
+        case.flagged, case.audit = screening.flagged or audit, audit
+        case.reasons = [*screening.reasons, *(["audit_sample"] if audit else [])]
+        if shadow is not None:
+            watched = screen(at_thresholds(found, shadow), terms, case.phash, shadow, settings)
+            case.shadow_flagged = watched.flagged
 
-    def _sign(self, snapshot: Snapshot, cases: Sequence[Case]) -> None:
-        for case in cases:
-            case.versions["library"] = str(snapshot.version)
-            case.versions["thresholds"] = self._thresholds.version
-
-
-def _search(snapshot: Snapshot, cases: Sequence[Case], search: Search) -> list[Found]:
-    """What each case resembles, per signal; one scan of the index for all cases."""
-    found: list[Found] = [{signal: [] for signal in SIGNALS} for _ in cases]
-    for signal in SIGNALS:
-        ads = [
-            (at, vectors)
-            for at, case in enumerate(cases)
-            if (vectors := _vectors(case, signal)) is not None and _comparable(snapshot, case)
-        ]
-        hits_of = search(snapshot.index(signal), [vectors for _, vectors in ads])
-        for (at, _), hits in zip(ads, hits_of, strict=True):
-            found[at][signal] = [Likeness(snapshot.entries[i], cosine) for i, cosine in hits]
-    return found
+    def _sign(self, case: Case, snapshot: Snapshot, in_force: InForce) -> None:
+        case.versions["library"] = str(snapshot.version)
+        case.versions["thresholds"] = in_force.active.version
+        if self._terms is not None:
+            case.versions["policy"] = self._terms.policy_version
+        if in_force.shadow is not None:
+            case.versions["shadow_thresholds"] = in_force.shadow.version
 
 
-def _vectors(case: Case, signal: Signal) -> Vectors | None:
-    embedding = case.image_embedding if signal == "image" else case.text_embedding
-    return None if embedding is None else np.atleast_2d(np.asarray(embedding, np.float32))
-
-
-def _comparable(snapshot: Snapshot, case: Case) -> bool:
-    vectors = next((v for signal in SIGNALS if (v := _vectors(case, signal)) is not None), None)
-    dimension = 0 if vectors is None else vectors.shape[1]
-    return snapshot.comparable(case.versions.get("encoder", ""), dimension)
+def _incomparable(case: Case, snapshot: Snapshot) -> Problem | None:
+    """Why a case cannot be held against the exemplars. Unseen is not the same as harmless."""
+    if not snapshot.complete:
+        return problem_of(AdError(Code.LIBRARY_STALE, STALE))
+    embeddings = (case.image_embedding, case.text_embedding)
+    dimensions = {np.shape(embedding)[-1] for embedding in embeddings if embedding is not None}
+    if snapshot.dimension and dimensions - {snapshot.dimension}:
+        detail = f"the exemplars of its encoder have {snapshot.dimension} dimensions"
+        return problem_of(AdError(Code.INTERNAL, f"the ad cannot be screened: {detail}"))
+    return None

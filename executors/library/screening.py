@@ -1,36 +1,28 @@
-"""What the exemplars that an ad resembles mean for it. Pure functions; no state, no clock."""
+"""What the exemplars and terms that an ad holds mean for it. Pure functions; no state, no clock.
+
+docs/screening.md has the rules as a table.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from itertools import chain
+from typing import Literal
 
 from adjudicate.documents import Match
-from executors.library.store import Entry
-from executors.library.thresholds import Signal, Thresholds
+from executors.library.likeness import Copy, Likeness, Likenesses, by_margin
+from executors.library.matches import as_match, best, copy_match, term_match
+from executors.library.terms import Found
+from executors.library.thresholds import SIGNALS, Signal, Thresholds
+from executors.shared.perceptual_hash import HASH_BITS, hash_distance
 from executors.shared.settings import LibrarySettings
-
-LOOKALIKE_MARGIN = 0.02
-"""Cosine by which a look-alike must be nearer than every violation to answer for the match."""
-
-HASH_BITS = 256
-
-SIGNALS: tuple[Signal, ...] = ("image", "text")
 
 NearDuplicate = Literal["", "hash", "similarity"]
 
-
-class Likeness(NamedTuple):
-    """An exemplar and its cosine with the ad, at or above the exemplar's threshold."""
-
-    entry: Entry
-    similarity: float
-
-    @property
-    def violates(self) -> bool:
-        return self.entry.polarity == "violation"
+SAME_MODALITY: tuple[Signal, ...] = ("image", "text")
+"""Only between two pictures, or two texts, does a cosine near 1 mean almost the same."""
 
 
 @dataclass(frozen=True)
@@ -44,58 +36,48 @@ class Screening:
 
 
 def screen(
-    found: Mapping[Signal, Sequence[Likeness]],
+    found: Likenesses,
+    terms: Sequence[Found],
     phash: str,
     thresholds: Thresholds,
     settings: LibrarySettings,
 ) -> Screening:
-    """Judge the exemplars found per signal, best first.
+    """Judge the exemplars at their thresholds, per signal, and the policy's terms in the copy.
 
     A copy of a violation's picture is a near-duplicate by hash: it is not flagged, since it needs
     no judge. What is nearly a violation, in picture or copy, is flagged as a near-duplicate by
-    similarity. Otherwise a match flags the ad, unless in each signal that matches a look-alike is
-    the better match by a clear margin: a harmless picture does not answer for a harmful text.
+    similarity. Otherwise a match flags the ad, unless in its signal a look-alike is the better
+    match by a clear margin: a harmless picture does not answer for a harmful text, and nothing
+    answers for a term.
     """
-    near = _near_duplicate(found, phash, settings)
-    excused = tuple(signal for signal in SIGNALS if not near and _excused(found.get(signal, ())))
-    flagging = [
-        (signal, likeness)
-        for signal in SIGNALS
-        if signal not in excused
-        for likeness in found.get(signal, ())
-        if likeness.violates
-    ]
-    flagging.sort(key=lambda pair: -pair[1].similarity)
-    reasons = [f"near_duplicate:{near}"] if near else []
-    reasons += [f"{signal}:{likeness.entry.category}" for signal, likeness in flagging]
-    reasons += ["lookalike"] if excused else []
     copies = _copies(found, phash, settings)
-    copied = {copy.entry.id for copy in copies}
-    matches = [_copy_match(copy, phash, thresholds) for copy in copies] + [
-        as_match(signal, likeness, thresholds)
+    near = _near_duplicate(found, copies, settings)
+    excused = {
+        signal
         for signal in SIGNALS
-        for likeness in found.get(signal, ())
-        if signal != "image" or likeness.entry.id not in copied
+        if not near and _excused(found.get(signal, ()), settings.lookalike_margin)
+    }
+    ordered = by_margin(chain.from_iterable(found.values()), thresholds)
+    flagging = [one for one in ordered if one.violates and one.signal not in excused]
+    others = [one for one in ordered if not one.violates or one.signal in excused]
+    reasons = [
+        *([f"near_duplicate:{near}"] if near else []),
+        *(f"{likeness.signal}:{likeness.entry.category}" for likeness in flagging),
+        *(f"term:{term.rule.code}" for term in terms),
+        *(["lookalike"] if excused else []),
+    ]
+    copied = {copy.likeness.entry.id for copy in copies}
+    matches = [
+        *(copy_match(copy, settings.hash_distance) for copy in copies),
+        *(as_match(one, thresholds) for one in flagging if not _shown_as_copy(one, copied)),
+        *map(term_match, terms),
+        *(as_match(one, thresholds) for one in others if not _shown_as_copy(one, copied)),
     ]
     return Screening(
-        matches=_best(matches, settings.max_matches),
-        flagged=bool(flagging) and near != "hash",
+        matches=best(matches, settings.max_matches),
+        flagged=bool(flagging or terms) and near != "hash",
         near_duplicate=near,
         reasons=tuple(dict.fromkeys(reasons)),
-    )
-
-
-def as_match(signal: Signal, likeness: Likeness, thresholds: Thresholds) -> Match:
-    """The likeness as a case carries it."""
-    entry = likeness.entry
-    return Match(
-        exemplar_id=entry.id,
-        category=entry.category,
-        rule=entry.rule,
-        polarity=entry.polarity,
-        similarity=min(likeness.similarity, 1.0),
-        signal=signal,
-        threshold=thresholds.of(signal, entry.category),
     )
 
 
@@ -105,68 +87,42 @@ def in_audit_sample(content_hash: str, seed: int, share: float) -> bool:
     return int.from_bytes(digest[:8], "big") < share * 2**64
 
 
-def hash_distance(one: str, other: str) -> int:
-    """Bits in which two perceptual hashes (hex) differ; all of them when either is not one."""
-    if len(one) != len(other) or len(one) * 4 != HASH_BITS:
-        return HASH_BITS
-    try:
-        return (int(one, 16) ^ int(other, 16)).bit_count()
-    except ValueError:
-        return HASH_BITS
+def _copies(found: Likenesses, phash: str, settings: LibrarySettings) -> list[Copy]:
+    """The pictures that this one is a copy of, the nearest first; a look-alike before a violation
+    that is as near."""
+    copies = [
+        Copy(likeness, distance)
+        for likeness in found.get("image", ())
+        if likeness.similarity >= settings.near_duplicate
+        and (distance := hash_distance(phash, likeness.entry.phash)) <= settings.hash_distance
+        and distance < HASH_BITS
+    ]
+    return sorted(copies, key=lambda copy: (copy.distance, copy.likeness.violates))
 
 
 def _near_duplicate(
-    found: Mapping[Signal, Sequence[Likeness]], phash: str, settings: LibrarySettings
+    found: Likenesses, copies: Sequence[Copy], settings: LibrarySettings
 ) -> NearDuplicate:
-    copies = _copies(found, phash, settings)
-    if any(copy.violates for copy in copies):
+    if any(copy.likeness.violates for copy in copies):
         # When a known-good picture is as near as the violation, the hash cannot tell which of
         # them this is a copy of; then it is for the judge, and cannot be approved.
-        nearest = min(copies, key=lambda copy: _copy_order(copy, phash))
-        return "hash" if nearest.violates else "similarity"
+        return "hash" if copies[0].likeness.violates else "similarity"
     almost = any(
         likeness.violates and likeness.similarity >= settings.near_duplicate
-        for signal in SIGNALS
+        for signal in SAME_MODALITY
         for likeness in found.get(signal, ())
     )
     return "similarity" if almost else ""
 
 
-def _copies(
-    found: Mapping[Signal, Sequence[Likeness]], phash: str, settings: LibrarySettings
-) -> list[Likeness]:
-    return [
-        likeness
-        for likeness in found.get("image", ())
-        if likeness.similarity >= settings.near_duplicate
-        and hash_distance(phash, likeness.entry.phash) <= settings.hash_distance
-    ]
-
-
-def _copy_order(copy: Likeness, phash: str) -> tuple[int, bool]:
-    return hash_distance(phash, copy.entry.phash), copy.violates
-
-
-def _excused(likenesses: Sequence[Likeness]) -> bool:
+def _excused(likenesses: Sequence[Likeness], lead: float) -> bool:
+    """Whether the best look-alike leads every violation by this much."""
     violation = max((known.similarity for known in likenesses if known.violates), default=None)
     harmless = max((known.similarity for known in likenesses if not known.violates), default=None)
     if violation is None or harmless is None:
         return False
-    return harmless - violation >= LOOKALIKE_MARGIN
+    return harmless - violation >= lead
 
 
-def _copy_match(copy: Likeness, phash: str, thresholds: Thresholds) -> Match:
-    match = as_match("image", copy, thresholds)
-    match.signal = "hash"
-    match.similarity = 1 - hash_distance(phash, copy.entry.phash) / HASH_BITS
-    return match
-
-
-def _best(matches: list[Match], limit: int) -> tuple[Match, ...]:
-    """The first `limit`, copies before all others, with a violation among them if there is one."""
-    matches.sort(key=lambda match: (match.signal != "hash", -match.similarity))
-    kept = matches[:limit]
-    violation = next((match for match in matches if match.polarity == "violation"), None)
-    if violation is not None and violation not in kept:
-        kept[-1] = violation
-    return tuple(kept)
+def _shown_as_copy(likeness: Likeness, copied: set[str]) -> bool:
+    return likeness.signal == "image" and likeness.entry.id in copied

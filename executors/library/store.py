@@ -2,163 +2,179 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import (
-    Boolean,
-    Column,
-    Connection,
-    Engine,
-    Integer,
-    LargeBinary,
-    MetaData,
-    Row,
-    String,
-    Table,
-    Text,
-    func,
-    insert,
-    select,
-    update,
-)
+from sqlalchemy import Engine, Row, Select, func, insert, select, union, update
 from sqlalchemy.exc import IntegrityError
 
 from adjudicate.documents import Exemplar
-from adjudicate.errors import AdError, Code
-from adjudicate.images import EncodedImage
+from adjudicate.errors import AdError
+from executors.library.adding import add_all
+from executors.library.changing import changing, chunks
+from executors.library.rows import IN_USE, document, listing
+from executors.library.schema import (
+    BANKS,
+    EMBEDDINGS,
+    EXEMPLARS,
+    HITS,
+    MAIN_BANK,
+    METADATA,
+    VERSION,
+)
 from executors.shared.database import open_database, writing
-from executors.shared.images import content_hash
 
-METADATA = MetaData()
+SORTS = ("newest", "id", "flagged", "rejected", "overturned")
 
-EXEMPLARS = Table(
-    "exemplars",
-    METADATA,
-    Column("id", String(200), primary_key=True),
-    Column("content_hash", String(64), nullable=False, unique=True),
-    Column("image", LargeBinary),
-    Column("text", Text, nullable=False),
-    Column("category", String(200), nullable=False, index=True),
-    Column("rule", String(200), nullable=False),
-    Column("severity", String(20), nullable=False),
-    Column("polarity", String(20), nullable=False),
-    Column("note", Text, nullable=False),
-    Column("added_by", String(200), nullable=False),
-    Column("added_at", String(40), nullable=False, index=True),
-    Column("encoder_version", String(200), nullable=False),
-    Column("image_embedding", LargeBinary),
-    Column("text_embedding", LargeBinary),
-    Column("text_windows", Integer, nullable=False),
-    Column("phash", String(64), nullable=False),
-    Column("enabled", Boolean, nullable=False),
-    # The table's version at which this row last changed: what a replica still has to read.
-    Column("revision", Integer, nullable=False, index=True),
-)
+_READ_AT_ONCE = 1_000
+"""Rows: some 4 MB of embeddings."""
 
-VERSION = Table(
-    "exemplars_version",
-    METADATA,
-    Column("id", Integer, primary_key=True),
-    Column("version", Integer, nullable=False),
-)
-
-_LABELS = ("category", "rule", "polarity")
-_WITHOUT_BLOBS = [
-    column
-    for column in EXEMPLARS.columns
-    if column.name not in ("image", "image_embedding", "text_embedding")
-]
 _FOR_INDEX = [
-    EXEMPLARS.c[name]
-    for name in ("id", *_LABELS, "encoder_version", "phash", "enabled", "text_windows")
-] + [EXEMPLARS.c.image_embedding, EXEMPLARS.c.text_embedding]
+    EXEMPLARS.c[name] for name in ("id", "category", "rule", "polarity", "severity", "bank")
+] + [EXEMPLARS.c.phash, IN_USE.label("in_use"), EMBEDDINGS.c.encoder_version]
+_FOR_INDEX += [EMBEDDINGS.c[name] for name in ("image", "text", "text_windows")]
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What the index keeps of one exemplar."""
+    """What an index keeps of one exemplar."""
 
     id: str
     category: str
     rule: str
     polarity: str
-    encoder_version: str
+    severity: str
+    bank: str
     phash: str
     enabled: bool
+    """False when the exemplar or its bank is switched off, or when it was removed."""
     image: NDArray[np.float32] | None
     """`[D] float32`, unit norm."""
     text: NDArray[np.float32] | None
     """`[W, D] float32`, unit norm per window."""
+    embedded: bool = True
+    """False: it has no embeddings of the encoder version that was asked for."""
 
 
 class ExemplarStore:
-    """Exemplars by id, and a version that every change moves by one.
+    """Exemplars by id, and a version that every change moves.
 
-    A removed exemplar stays in the table, disabled: decisions name it. Adding its content again
-    brings it back under its id.
+    A removed exemplar stays in the table: decisions name it. Adding its content again brings it
+    back under its id.
     """
 
     def __init__(self, url: str) -> None:
         """Raises `ConfigurationError` when the database cannot be opened."""
-        self._engine: Engine = open_database(url, METADATA)
-        self.kind = self._engine.dialect.name
+        self.engine: Engine = open_database(url, METADATA)
+        self.kind = self.engine.dialect.name
         try:
-            with writing(self._engine) as connection:
+            with writing(self.engine) as connection:
                 if connection.execute(select(VERSION.c.version)).first() is None:
                     connection.execute(insert(VERSION).values(id=1, version=0))
+                    main = {"name": MAIN_BANK, "enabled": True, "note": ""}
+                    connection.execute(insert(BANKS).values(**main, changed_by="", changed_at=""))
         except IntegrityError:
             pass  # another replica was first
 
     def close(self) -> None:
         """End the connections."""
-        self._engine.dispose()
+        self.engine.dispose()
 
     def version(self) -> int:
-        """The table's version: moved by each change, never back."""
-        with self._engine.connect() as connection:
+        """The library's version: moved by each change, never back."""
+        with self.engine.connect() as connection:
             return int(connection.execute(select(VERSION.c.version)).scalar_one())
 
     def count(self) -> int:
-        """Exemplars that are in use."""
-        with self._engine.connect() as connection:
-            query = select(func.count()).select_from(EXEMPLARS).where(EXEMPLARS.c.enabled)
+        """Exemplars that match ads: neither removed nor switched off."""
+        query = select(func.count()).select_from(EXEMPLARS.join(BANKS, _OF_BANK)).where(IN_USE)
+        with self.engine.connect() as connection:
             return int(connection.execute(query).scalar_one())
 
-    def changes_since(self, version: int) -> tuple[int, list[Entry]]:
-        """The table's version now, and every exemplar that changed after `version`."""
-        with self._engine.connect() as connection:
-            # The version is read first: a change in between is then read twice, never missed.
-            now = int(connection.execute(select(VERSION.c.version)).scalar_one())
-            query = select(*_FOR_INDEX).where(EXEMPLARS.c.revision > version)
-            rows = connection.execution_options(yield_per=1_000).execute(query)
-            return now, [_entry(row) for row in rows]
+    def changes_since(self, version: int, encoder_version: str) -> tuple[int, Iterator[Entry]]:
+        """The library's version now, and every exemplar that changed after `version`, removed and
+        switched-off ones too, with its embeddings of `encoder_version`.
 
-    def add(self, exemplars: Sequence[Exemplar]) -> list[Exemplar | AdError]:
+        The entries are read as they are asked for. Embeddings that another encoder made change
+        nothing here.
+        """
+        # The version is read first: a change in between is then read twice, never missed.
+        return self.version(), self._changed(version, encoder_version)
+
+    def entries(self, encoder_version: str) -> Iterator[Entry]:
+        """Every exemplar, removed and switched-off ones too, with its embeddings of
+        `encoder_version`, read as they are asked for."""
+        return self._changed(-1, encoder_version)
+
+    def _changed(self, version: int, encoder_version: str) -> Iterator[Entry]:
+        of_encoder = EMBEDDINGS.c.encoder_version == encoder_version
+        tables = EXEMPLARS.join(BANKS, _OF_BANK).outerjoin(
+            EMBEDDINGS, (EMBEDDINGS.c.exemplar_id == EXEMPLARS.c.id) & of_encoder
+        )
+        query = select(*_FOR_INDEX).select_from(tables)
+        if version >= 0:
+            relabelled = select(EXEMPLARS.c.id).where(EXEMPLARS.c.revision > version)
+            embedded = select(EMBEDDINGS.c.exemplar_id).where(
+                of_encoder, EMBEDDINGS.c.revision > version
+            )
+            query = query.where(EXEMPLARS.c.id.in_(union(relabelled, embedded)))
+        with self.engine.connect() as connection:
+            streamed = connection.execution_options(yield_per=_READ_AT_ONCE)
+            for row in streamed.execute(query):
+                yield _entry(row)
+
+    def add(
+        self, exemplars: Sequence[Exemplar], *, dry_run: bool = False
+    ) -> list[Exemplar | AdError]:
         """Store exemplars with their embeddings, in one transaction.
 
-        Content that is already held keeps its id and time. It takes the new embeddings when
-        another encoder made them: that is how a library is encoded anew. Held content under
-        another label is an `AdError`, in its place.
+        Content that is already held keeps its id, labels and time; the answer names it in
+        `repeats`. Embeddings of an encoder that it lacks are added to it. Held content under
+        another label is an `AdError`, in its place. So adding again is harmless. A dry run answers
+        the same and stores nothing.
         """
-        with writing(self._engine) as connection:
-            return [_add(connection, exemplar) for exemplar in exemplars]
+        with changing(self.engine, dry_run=dry_run) as change:
+            return add_all(change, exemplars)
 
-    def remove(self, ids: Sequence[str]) -> list[bool]:
-        """Take exemplars out of use; whether each was in use."""
-        with writing(self._engine) as connection:
-            return [_remove(connection, exemplar_id) for exemplar_id in ids]
+    def remove(self, ids: Sequence[str], by: str = "", note: str = "") -> list[bool]:
+        """Take exemplars out; whether each was there."""
+        with changing(self.engine) as change:
+            there: set[str] = set()
+            for part in chunks(ids):
+                held = EXEMPLARS.c.id.in_(part) & ~EXEMPLARS.c.removed
+                there.update(change.connection.scalars(select(EXEMPLARS.c.id).where(held)))
+                change.connection.execute(
+                    update(EXEMPLARS).where(held).values(removed=True, revision=change.revision)
+                )
+            if there:
+                change.changed = True
+                change.log("removed", by, note, ids=sorted(there))
+        found = []
+        for exemplar_id in ids:
+            found.append(exemplar_id in there)
+            there.discard(exemplar_id)
+        return found
 
     def get(self, exemplar_id: str, *, image: bool = False) -> Exemplar | None:
-        """One exemplar in use, without its embeddings."""
-        query = _selection(image).where(EXEMPLARS.c.id == exemplar_id, EXEMPLARS.c.enabled)
-        with self._engine.connect() as connection:
+        """One exemplar, without its embeddings; None for a removed one."""
+        query = listing(image=image).where(EXEMPLARS.c.id == exemplar_id, ~EXEMPLARS.c.removed)
+        with self.engine.connect() as connection:
             row = connection.execute(query).first()
-        return _document(row) if row else None
+        return document(row) if row else None
+
+    def held(self, content_hashes: Sequence[str]) -> dict[str, Exemplar]:
+        """The exemplars that have this content, by its hash, without pictures."""
+        found: dict[str, Exemplar] = {}
+        with self.engine.connect() as connection:
+            for part in chunks(content_hashes):
+                query = listing(image=False).where(
+                    EXEMPLARS.c.content_hash.in_(part), ~EXEMPLARS.c.removed
+                )
+                found.update((row.content_hash, document(row)) for row in connection.execute(query))
+        return found
 
     def page(
         self,
@@ -167,110 +183,57 @@ class ExemplarStore:
         *,
         category: str = "",
         polarity: str = "",
+        bank: str = "",
+        sort: str = "newest",
+        after: str = "",
         image: bool = False,
     ) -> list[Exemplar]:
-        """Exemplars in use, the newest first, without their embeddings."""
-        query = _selection(image).where(EXEMPLARS.c.enabled)
-        if category:
-            query = query.where(EXEMPLARS.c.category == category)
-        if polarity:
-            query = query.where(EXEMPLARS.c.polarity == polarity)
-        query = query.order_by(EXEMPLARS.c.added_at.desc(), EXEMPLARS.c.id)
-        with self._engine.connect() as connection:
-            return [_document(row) for row in connection.execute(query.limit(limit).offset(offset))]
+        """Exemplars, without their embeddings, sorted by one of `SORTS`.
+
+        `after`, an id, with `sort="id"`, continues a listing in time that does not grow with what
+        was listed before.
+        """
+        query = listing(image=image).where(~EXEMPLARS.c.removed)
+        for name, value in (("category", category), ("polarity", polarity), ("bank", bank)):
+            if value:
+                query = query.where(EXEMPLARS.c[name] == value)
+        if after:
+            query = query.where(EXEMPLARS.c.id > after)
+        with self.engine.connect() as connection:
+            rows = connection.execute(_sorted(query, sort).limit(limit).offset(offset))
+            return [document(row) for row in rows]
 
 
-def _add(connection: Connection, exemplar: Exemplar) -> Exemplar | AdError:
-    values = _values(exemplar)
-    held = connection.execute(
-        select(*_WITHOUT_BLOBS).where(EXEMPLARS.c.content_hash == values["content_hash"])
-    ).first()
-    if held and held.enabled:
-        if any(getattr(held, name) != values[name] for name in _LABELS):
-            return AdError(
-                Code.INVALID_FIELD,
-                f"this content is held as {held.polarity} of category {held.category!r}, rule "
-                f"{held.rule!r}, by id {held.id}; remove that first",
-            )
-        if held.encoder_version == values["encoder_version"]:
-            return _document(held)
-        values["added_at"] = held.added_at
-    if held:
-        values["id"] = held.id
-        change = update(EXEMPLARS).where(EXEMPLARS.c.id == held.id)
-    else:
-        taken = select(EXEMPLARS.c.id).where(EXEMPLARS.c.id == values["id"])
-        if connection.execute(taken).first():
-            return AdError(Code.INVALID_FIELD, f"the id {values['id']} is that of another exemplar")
-        change = insert(EXEMPLARS)  # type: ignore[assignment]
-    connection.execute(change.values(**values, enabled=True, revision=_moved(connection)))
-    stored = connection.execute(select(*_WITHOUT_BLOBS).where(EXEMPLARS.c.id == values["id"])).one()
-    return _document(stored)
+_OF_BANK = BANKS.c.name == EXEMPLARS.c.bank
 
 
-def _remove(connection: Connection, exemplar_id: str) -> bool:
-    in_use = (EXEMPLARS.c.id == exemplar_id) & EXEMPLARS.c.enabled
-    if connection.execute(select(EXEMPLARS.c.id).where(in_use)).first() is None:
-        return False
-    connection.execute(
-        update(EXEMPLARS).where(in_use).values(enabled=False, revision=_moved(connection))
-    )
-    return True
-
-
-def _moved(connection: Connection) -> int:
-    """The version after this change. The row stays locked until the transaction ends, so that
-    revisions become visible in their order."""
-    connection.execute(update(VERSION).values(version=VERSION.c.version + 1))
-    return int(connection.execute(select(VERSION.c.version)).scalar_one())
-
-
-def _selection(image: bool) -> Any:
-    return select(*_WITHOUT_BLOBS, *([EXEMPLARS.c.image] if image else []))
-
-
-def _values(exemplar: Exemplar) -> dict[str, Any]:
-    names = ("id", *_LABELS, "severity", "note", "added_by", "encoder_version", "phash")
-    text = exemplar.text.strip()
-    image, windows = exemplar.image_embedding, exemplar.text_embedding
-    return {
-        **{name: getattr(exemplar, name) for name in names},
-        "content_hash": content_hash(exemplar.image, text),
-        "image": bytes(exemplar.image) if exemplar.image is not None else None,
-        "text": text,
-        "added_at": datetime.now(UTC).isoformat(timespec="microseconds"),
-        "image_embedding": None if image is None else _bytes(image),
-        "text_embedding": None if windows is None else _bytes(windows),
-        "text_windows": 0 if windows is None else len(windows),
+def _sorted(query: Select[Any], sort: str) -> Select[Any]:
+    """Raises `KeyError` for a sort that is none of `SORTS`."""
+    flagged = func.coalesce(HITS.c.flagged, 0)
+    overturned = func.coalesce(HITS.c.overturned, 0)
+    keys = {
+        "newest": EXEMPLARS.c.added_at.desc(),
+        "id": EXEMPLARS.c.id,
+        "flagged": flagged.desc(),
+        "rejected": func.coalesce(HITS.c.rejected, 0).desc(),
+        # The share of its ads, with two more that were not overturned: one ad is no evidence yet.
+        "overturned": (overturned / (flagged + 2.0)).desc(),
     }
-
-
-def _bytes(vector: Any) -> bytes:
-    return np.ascontiguousarray(vector, dtype="<f4").tobytes()
+    return query.order_by(keys[sort], EXEMPLARS.c.id)
 
 
 def _entry(row: Row[Any]) -> Entry:
-    image, text = row.image_embedding, row.text_embedding
+    image, text = row.image, row.text
     return Entry(
         id=row.id,
         category=row.category,
         rule=row.rule,
         polarity=row.polarity,
-        encoder_version=row.encoder_version,
+        severity=row.severity,
+        bank=row.bank,
         phash=row.phash,
-        enabled=row.enabled,
+        enabled=bool(row.in_use),
         image=None if image is None else np.frombuffer(image, "<f4"),
         text=None if text is None else np.frombuffer(text, "<f4").reshape(row.text_windows, -1),
-    )
-
-
-def _document(row: Row[Any]) -> Exemplar:
-    names = (
-        *("id", "text", *_LABELS, "severity", "note", "added_by", "added_at"),
-        *("encoder_version", "phash"),
-    )
-    image = getattr(row, "image", None)
-    return Exemplar(
-        **{name: getattr(row, name) for name in names},
-        image=None if image is None else EncodedImage(image),
+        embedded=row.encoder_version is not None,
     )

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, MetaData, create_engine, event
+from sqlalchemy import Connection, Engine, MetaData, Table, create_engine, event, inspect
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
@@ -22,13 +23,14 @@ _SETTING = "ADJUDICATE_DATABASE"
 def open_database(url: str, metadata: MetaData) -> Engine:
     """An engine for the URL, with the tables of `metadata` in place.
 
-    Raises `ConfigurationError` when the URL is wrong, its driver is missing, or nothing answers.
-    The message never shows a password.
+    Raises `ConfigurationError` when the URL is wrong, its driver is missing, nothing answers, or
+    the tables there are those of an earlier release. The message never shows a password.
     """
     parsed = _parse(url)
     shown = parsed.render_as_string(hide_password=True)
     try:
         engine = _engine(parsed)
+        _refuse_earlier_tables(engine, metadata, shown)
         _create_tables(engine, metadata)
     except ImportError as error:
         raise ConfigurationError(
@@ -49,6 +51,18 @@ def writing(engine: Engine) -> Iterator[Connection]:
     """
     with engine.execution_options(writes=True).begin() as connection:
         yield connection
+
+
+def upsert(connection: Connection, table: Table) -> Any:
+    """An insert into `table` that knows `on_conflict_do_update` and `on_conflict_do_nothing`.
+
+    Raises `ConfigurationError` for a database that has no such insert.
+    """
+    dialects = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+    name = connection.dialect.name
+    if name not in dialects:
+        raise ConfigurationError(f"{_SETTING}: {name} is not supported; use PostgreSQL or SQLite.")
+    return dialects[name](table)
 
 
 def _parse(url: str) -> URL:
@@ -91,6 +105,21 @@ def _set_up_sqlite(connection: Any, _record: Any) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     writes = connection.get_execution_options().get("writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _refuse_earlier_tables(engine: Engine, metadata: MetaData, shown: str) -> None:
+    there = inspect(engine)
+    for table in metadata.sorted_tables:
+        if not there.has_table(table.name):
+            continue
+        columns = {column["name"] for column in there.get_columns(table.name)}
+        missing = next((c.name for c in table.columns if c.name not in columns), None)
+        if missing is not None:
+            raise ConfigurationError(
+                f"{_SETTING}: {shown} was made by an earlier release (its table {table.name} has "
+                f"no column {missing}): export the exemplars with that release and import them "
+                f"into a fresh database, named by {_SETTING}."
+            )
 
 
 def _create_tables(engine: Engine, metadata: MetaData) -> None:

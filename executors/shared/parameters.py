@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from adjudicate.errors import AdError, Code
@@ -34,4 +34,26 @@ def words(parameters: Mapping[str, Any], name: str) -> str:
         return ""
     if not isinstance(value, str):
         raise AdError(Code.INVALID_FIELD, f"{name} must be text")
+    return value
+
+
+def truth(parameters: Mapping[str, Any], name: str) -> bool | None:
+    """The parameter as true or false; None when it is not given.
+
+    Raises `AdError` of code `invalid_field` for anything else.
+    """
+    value = parameters.get(name)
+    if value is not None and not isinstance(value, bool):
+        raise AdError(Code.INVALID_FIELD, f"{name} must be true or false")
+    return value
+
+
+def one_of(parameters: Mapping[str, Any], name: str, known: Sequence[str]) -> str:
+    """The parameter as one of `known`; the first of them when it is not given.
+
+    Raises `AdError` of code `invalid_field` for anything else.
+    """
+    value = words(parameters, name) or known[0]
+    if value not in known:
+        raise AdError(Code.INVALID_FIELD, f"{name} must be one of {', '.join(known)}")
     return value

@@ -17,6 +17,8 @@ THRESHOLDS = DecisionSettings(reject=0.65, approve=0.35)
 VIOLATION = Match(exemplar_id="v", rule="CN-AL-16", similarity=0.9)
 LOOKALIKE = Match(exemplar_id="l", rule="", similarity=0.95, polarity="lookalike")
 COPY = Match(exemplar_id="c", rule="CN-AL-18", similarity=0.98, signal="hash")
+TERM = Match(exemplar_id="", rule="US-101.93", similarity=1, signal="term", matched="c u r e s")
+SHOWN = Match(exemplar_id="t", rule="CN-AL-17", similarity=0.4, signal="image-text")
 FINDING = Finding(rule="US-FTC", claim="Proven", verdict="violation", probability=0.9)
 
 
@@ -114,6 +116,39 @@ ROWS: dict[str, tuple[Case, Ruling]] = {
     "violation with one above 1": (
         flagged("violation", 1.1),
         Ruling("escalate", ("no_probability",)),
+    ),
+    "a term alone, compliant": (
+        flagged("compliant", 0.1, TERM, reasons=["term:US-101.93"]),
+        Ruling("approve", ("judged_compliant", "term:US-101.93"), "", 0.9),
+    ),
+    "a term alone, violation, no rule named": (
+        flagged("violation", 0.9, TERM, reasons=["term:US-101.93"]),
+        Ruling("reject", ("judged_violation", "term:US-101.93"), "US-101.93", 0.9),
+    ),
+    "a term alone, not sure": (
+        flagged("violation", 0.5, TERM, reasons=["term:US-101.93"]),
+        Ruling("escalate", ("uncertain", "term:US-101.93"), "US-101.93"),
+    ),
+    "a term alone, not judged": (
+        flagged("timeout", None, TERM, reasons=["term:US-101.93"]),
+        Ruling("escalate", ("judge_timeout", "term:US-101.93"), "US-101.93"),
+    ),
+    "a term beside a look-alike that excused the picture": (
+        flagged("", None, TERM, LOOKALIKE, VIOLATION, reasons=["term:US-101.93", "lookalike"]),
+        Ruling("escalate", ("not_judged", "term:US-101.93", "lookalike"), "US-101.93"),
+    ),
+    "the picture shows a known text, violation": (
+        flagged("violation", 0.9, SHOWN, TERM, reasons=["image-text:disease", "term:US-101.93"]),
+        Ruling(
+            "reject",
+            ("judged_violation", "image-text:disease", "term:US-101.93"),
+            "CN-AL-17",
+            0.9,
+        ),
+    ),
+    "copy of a violation whose text has a term": (
+        case(TERM, COPY, near_duplicate="hash", reasons=["near_duplicate:hash", "term:US-101.93"]),
+        Ruling("reject", ("near_duplicate:hash", "term:US-101.93"), "CN-AL-18", 0.98),
     ),
     "audit, compliant": (
         flagged("compliant", 0.1, **AUDIT),

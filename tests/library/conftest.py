@@ -12,8 +12,9 @@ from executors.shared.settings import LibrarySettings, Settings
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'data' / 'adjudicate.db'}"
+def database(any_database: str) -> str:
+    """Every test of the library runs on SQLite and on PostgreSQL."""
+    return any_database
 
 
 @pytest.fixture

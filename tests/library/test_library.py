@@ -144,18 +144,34 @@ async def test_a_database_that_fails_leaves_no_ad_unscreened(
     assert not library.describe().ready
 
 
-async def test_exemplars_of_another_encoder_send_every_ad_to_the_judge(library: Library) -> None:
-    await add(library, picture(b"cure", encoder_version="v1"))
+async def test_an_ad_of_an_encoder_that_the_library_lacks_is_refused(library: Library) -> None:
+    await add(library, picture(b"cure", encoder_version="v1"), picture(b"b", encoder_version="v1"))
     far = unit(0, 0, 0, 1)
-    (case,) = await review(library, pictured(far, versions={"encoder": "v2"}))
-    assert case.flagged
-    assert case.reasons == ["library_stale"]
-    (case,) = await review(library, pictured(unit(0, 1), versions={"encoder": "v1"}))
-    assert case.reasons == ["library_stale"]
-    (case,) = await review(library, pictured(far, versions={"encoder": "v1"}))
-    assert not case.flagged
+    new, old = await review(
+        library,
+        pictured(far, versions={"encoder": "v2"}),
+        pictured(far, versions={"encoder": "v1"}),
+    )
+    assert new.problem is not None
+    assert new.problem.code == "library_stale"
+    assert "adjudicate library reembed" in new.problem.detail
+    assert not new.flagged
+    assert old.problem is None
+    found = await library.search(DocList[Case]([pictured(far, versions={"encoder": "v2"})]), {})
+    assert found[0].problem is not None
+    assert found[0].problem.code == "library_stale"
     await add(library, picture(b"cure", encoder_version="v2"))
-    (case,) = await review(library, pictured(far, versions={"encoder": "v2"}))
+    (half,) = await review(library, pictured(far, versions={"encoder": "v2"}))
+    assert half.problem is not None
+    await add(library, picture(b"b", encoder_version="v2"))
+    for encoder in ("v2", "v1"):
+        (case,) = await review(library, pictured(FIRST_AXIS, versions={"encoder": encoder}))
+        assert case.flagged
+
+
+async def test_an_empty_library_is_complete_for_every_encoder(library: Library) -> None:
+    (case,) = await review(library, pictured(FIRST_AXIS, versions={"encoder": "v9"}))
+    assert case.problem is None
     assert not case.flagged
 
 
@@ -178,7 +194,7 @@ async def test_versions_and_time_are_signed(library: Library) -> None:
     await add(library, picture(b"cure"))
     (case,) = await review(library, pictured(FIRST_AXIS))
     assert case.versions["library"] == "1"
-    assert case.versions["thresholds"] == library._thresholds.version
+    assert case.versions["thresholds"] == library._in_force.file.version
     assert case.timings["library"] > 0
 
 
@@ -239,7 +255,7 @@ async def test_a_look_alike_needs_no_rule(library: Library) -> None:
 async def test_additions_that_fail_are_not_answered_as_held(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise OperationalError("insert", None, Exception("disk full"))
 
     monkeypatch.setattr(library._store, "add", full)
@@ -276,10 +292,10 @@ async def test_a_removed_exemplar_matches_no_more(library: Library) -> None:
 
 async def test_the_status_says_what_is_held(library: Library) -> None:
     await add(library, picture(b"a", encoder_version="v1"), picture(b"b", encoder_version="v1"))
-    await add(library, picture(b"c", encoder_version="v2"))
+    await add(library, picture(b"b", encoder_version="v2"))
     facts = library.describe().facts
     assert facts["exemplars"] == "2"
-    assert facts["stale"].startswith("1 ")
+    assert facts["encoders"] == "v1 2 of 2, v2 1 of 2"
     assert facts["index"] == "exact"
     assert facts["thresholds"].startswith("thresholds.yaml ")
 
