@@ -32,6 +32,11 @@ class Checkpoint:
     weights: Path
     config: Path | None = None
 
+    @property
+    def version(self) -> str:
+        """Names the model and its weights, whatever the precision."""
+        return f"{self.name}-{self.fingerprint()}"
+
     def fingerprint(self) -> str:
         """The first 8 hex digits of the SHA-256 of the weights and the configuration."""
         digest = hashlib.sha256()

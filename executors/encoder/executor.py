@@ -5,45 +5,42 @@
 import asyncio
 import logging
 import time
-from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import chain
 from typing import Any, ClassVar
 
-import numpy as np
 from docarray import DocList
 from jina import requests
-from jina.serve.executors.decorators import dynamic_batching
 
-from adjudicate.documents import Ad, Case, Exemplar, Problem, RoomStatus
+from adjudicate.content import content_hash
+from adjudicate.documents import Ad, Candidate, Case, Exemplar, Problem, Ranking, RoomStatus
 from adjudicate.errors import STATUS, AdError, Code
-from executors.encoder.batching import answer_empty_requests
-from executors.encoder.model import Vectors, load
+from executors.encoder.embedding import Embedded, embed_together
+from executors.encoder.memory import OutOfMemory
+from executors.encoder.model import load
 from executors.encoder.prepare import Prepared, prepare
-from executors.shared.images import content_hash
+from executors.encoder.ranking import check, settle, spread, things
+from executors.shared.batcher import Batcher
 from executors.shared.room import Room
 from executors.shared.telemetry import batch_span
 
-BATCH = 32
-"""Documents; what waits is encoded at once when there are as many."""
-WAIT_MS = 10
-MOST = 2 * BATCH
-"""Documents in one pass of the model, when several batches wait."""
-
 logger = logging.getLogger(__name__)
 
-answer_empty_requests()
+Document = Case | Exemplar | Candidate
+Work = tuple[Prepared, str | None]
+"""What the model is to do, and the trace that it is done for."""
 
-Document = Case | Exemplar
-Ready = tuple[Document, Prepared]
+
+LINGER_S = 0.01
+"""From one batch to the next, if the next is not full: answers go out and requests come in."""
 
 
 class Encoder(Room):
     """Decodes pictures that may be anything, and embeds them and their copy.
 
-    Jina queues the documents of concurrent requests per endpoint and hands them over in batches.
-    What is wrong with one document becomes its `problem`; the others of its batch go on.
+    Pictures are decoded in threads while the model is at work on those before them; whatever has
+    come by then is its next batch, of many requests together. What is wrong with one document
+    becomes its `problem`; the others of its batch go on.
     """
 
     room: ClassVar[str] = "encoder"
@@ -52,14 +49,22 @@ class Encoder(Room):
         settings = self.settings.encoder
         self.model = load(settings)
         self._encoded = 0
+        self._coming = 0
         self._decoders = ThreadPoolExecutor(settings.decode_threads, "decode")
-        # One thread: passes take turns anyway, and the next batch is decoded during this one's.
-        self._passes = ThreadPoolExecutor(1, "clip")
-        self._waiting: deque[list[Ready]] = deque()
+        self._batcher: Batcher[Work, Embedded] = Batcher(
+            self._embed,
+            max_batch=self.model.max_batch,
+            max_wait=settings.max_wait_ms / 1_000,
+            coming=lambda: self._coming,
+            linger=LINGER_S,
+            # On a GPU the next batch goes up while this one is computed.
+            workers=2 if self.model.device.type == "cuda" else 1,
+            name="clip",
+        )
 
     def close(self) -> None:
+        self._batcher.close()
         self._decoders.shutdown()
-        self._passes.shutdown()
 
     def describe(self) -> RoomStatus:
         counters = self.model.counters
@@ -79,102 +84,109 @@ class Encoder(Room):
                 "encoded": self._encoded,
                 "images": counters.images,
                 "texts": counters.texts,
+                "images_per_pass": self.model.images_per_pass,
             },
         )
 
-    @dynamic_batching(preferred_batch_size=BATCH, timeout=WAIT_MS)
-    @requests(on=["/review", "/embed", "/search"])
+    @requests(on=["/review", "/search"])
     async def screen(self, docs: DocList[Ad], **kwargs: Any) -> DocList[Case]:
-        """A case for each ad, in order, with its embeddings, hashes and the encoder's version."""
-        started = time.perf_counter()
-        cases = DocList[Case]([Case.of(ad) for ad in docs])
-        await self._encode(cases, (ad.traceparent for ad in docs))
-        milliseconds = (time.perf_counter() - started) * 1000
-        for case in cases:
-            case.versions["encoder"] = self.model.version
-            case.timings["encoder"] = milliseconds
-        return cases
+        """A case for each ad, in order, with its embeddings, hashes and the encoder's version.
 
-    @dynamic_batching(preferred_batch_size=BATCH, timeout=WAIT_MS)
+        It comes without its picture: who asked has it, and few rooms read it.
+        """
+        return await self._cases(docs, hashed=True)
+
+    @requests(on="/embed")
+    async def embed(self, docs: DocList[Ad], **kwargs: Any) -> DocList[Case]:
+        """As `screen`, without the hashes."""
+        return await self._cases(docs, hashed=False)
+
     @requests(on="/library/add")
     async def embed_exemplars(self, docs: DocList[Exemplar], **kwargs: Any) -> DocList[Exemplar]:
         """The exemplars with their embeddings, hash and the encoder's version."""
-        await self._encode(docs, ())
+        await self._encode(docs, hashed=True)
         for exemplar in docs:
             exemplar.encoder_version = self.model.version
         return docs
 
-    async def _encode(self, docs: Sequence[Document], traces: Iterable[str | None]) -> None:
-        loop = asyncio.get_running_loop()
-        jobs = [loop.run_in_executor(self._decoders, self._prepared, document) for document in docs]
-        prepared = await asyncio.gather(*jobs)
-        ready = [(doc, work) for doc, work in zip(docs, prepared, strict=True) if work is not None]
-        if ready:
-            with batch_span(self.tracer, "encode", traces, {"batch.size": len(ready)}):
-                self._waiting.append(ready)
-                await loop.run_in_executor(self._passes, self._embed_waiting)
+    @requests(on=["/rank", "/classify"])
+    async def rank(self, docs: DocList[Ranking], **kwargs: Any) -> DocList[Ranking]:
+        """Each query's candidates with similarities and probabilities, the best first."""
+        for ranking in docs:
+            check(ranking)
+        asked = things(docs)
+        found = await asyncio.gather(*(self._embedded(thing.content) for thing in asked))
+        embedded: dict[int, Embedded] = {}
+        for thing, ready in zip(asked, found, strict=True):
+            spread(thing)
+            if ready is not None:
+                embedded |= {id(part): ready[1] for part in thing.parts}
+        for ranking in docs:
+            settle(ranking, embedded, self.model.logit_scale, self.model.version)
+        return docs
 
-    def _prepared(self, document: Document) -> Prepared | None:
+    async def _cases(self, ads: DocList[Ad], *, hashed: bool) -> DocList[Case]:
+        started = time.perf_counter()
+        cases = DocList[Case]([Case.of(ad) for ad in ads])
+        await self._encode(cases, hashed=hashed)
+        milliseconds = (time.perf_counter() - started) * 1_000
+        for case in cases:
+            case.image = None
+            case.versions["encoder"] = self.model.version
+            case.timings["encoder"] = milliseconds
+        return cases
+
+    async def _encode(self, docs: Sequence[Case | Exemplar], *, hashed: bool) -> None:
+        await asyncio.gather(*(self._encode_one(document, hashed) for document in docs))
+
+    async def _encode_one(self, document: Case | Exemplar, hashed: bool) -> None:
+        ready = await self._embedded(document, hashed=hashed)
+        if ready is not None:
+            prepared, (document.image_embedding, document.text_embedding) = ready
+            document.phash = prepared.phash
+
+    async def _embedded(
+        self, document: Document, *, hashed: bool = False
+    ) -> tuple[Prepared, Embedded] | None:
+        """What the model says of a document; None if it has a problem, by now or before."""
+        loop = asyncio.get_running_loop()
+        self._coming += 1
+        try:
+            ready = await loop.run_in_executor(self._decoders, self._prepared, document, hashed)
+        finally:
+            self._coming -= 1
+        if ready is None:
+            return None
+        try:
+            traceparent = getattr(document, "traceparent", None)
+            return ready, await self._batcher.submit((ready, traceparent))
+        except OutOfMemory:
+            detail = STATUS[Code.OUT_OF_MEMORY].title
+            document.problem = Problem(code=Code.OUT_OF_MEMORY, detail=detail)
+        except Exception:
+            self._fail(document)
+        return None
+
+    def _prepared(self, document: Document, hashed: bool) -> Prepared | None:
         """The document's work for the model; None if it has a problem, by now or before."""
         try:
-            if isinstance(document, Case):
+            if isinstance(document, Case) and hashed:
                 document.content_hash = content_hash(document.image, document.text)
             if document.problem is not None:
                 return None
-            return prepare(document, self.model, self.settings.images)
+            return prepare(document, self.model, self.settings.images, hashed=hashed)
         except AdError as error:
             document.problem = Problem(code=error.code, detail=error.detail)
         except Exception:
             self._fail(document)
         return None
 
-    def _embed_waiting(self) -> None:
-        """Embed together what came while the model was busy.
-
-        Jina's queue hands a batch over when its time is up, however small. Every batch appends
-        itself and then asks for a pass; a pass takes at least the oldest batch that waits, so by
-        the end of its own pass each has been embedded.
-        """
-        ready: list[Ready] = []
-        while self._waiting and len(ready) + len(self._waiting[0]) <= MOST:
-            ready += self._waiting.popleft()
-        if not ready and self._waiting:
-            ready = self._waiting.popleft()
-        if ready:
-            self._embed(ready)
-
-    def _embed(self, ready: list[Ready]) -> None:
-        """Fill in the embeddings of a batch. If it fails, each document is tried alone."""
-        try:
-            self._embed_together(ready)
-        except Exception:
-            if len(ready) == 1:
-                self._fail(ready[0][0])
-                return
-            logger.exception("a batch of %d failed; trying one by one", len(ready))
-            for one in ready:
-                self._embed([one])
-
-    def _embed_together(self, ready: list[Ready]) -> None:
-        pixels = [work.pixels for _, work in ready if work.pixels is not None]
-        images = iter(self.model.encode_pixels(pixels))
-        texts = self._embed_texts([work.windows for _, work in ready])
-        vectors = [
-            (next(images) if work.pixels is not None else None, text if len(text) else None)
-            for (_, work), text in zip(ready, texts, strict=True)
-        ]
-        if not all(np.isfinite(v).all() for v in chain.from_iterable(vectors) if v is not None):
-            raise FloatingPointError("an embedding is not finite")
-        for (document, work), (image, text) in zip(ready, vectors, strict=True):
-            document.image_embedding, document.text_embedding = image, text
-            document.phash = work.phash
-        self._encoded += len(ready)
-
-    def _embed_texts(self, windows: list[list[str]]) -> list[Vectors]:
-        """`[W, D]` for each copy. Windows that several copies share are encoded once."""
-        rows = {text: row for row, text in enumerate(dict.fromkeys(chain.from_iterable(windows)))}
-        vectors = self.model.encode_texts(list(rows))
-        return [vectors[[rows[text] for text in copy]] for copy in windows]
+    def _embed(self, work: Sequence[Work]) -> list[Embedded]:
+        traces = [trace for _, trace in work]
+        with batch_span(self.tracer, "encode", traces, {"batch.size": len(work)}):
+            embedded = embed_together(self.model, [prepared for prepared, _ in work])
+        self._encoded += len(embedded)
+        return embedded
 
     def _fail(self, document: Document) -> None:
         logger.exception("document %s failed", document.id)

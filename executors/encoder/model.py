@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,17 +15,22 @@ from PIL import Image
 
 from adjudicate.errors import ConfigurationError
 from executors.encoder.checkpoint import Checkpoint, find
+from executors.encoder.memory import PassSize, budget, bytes_per_item
+from executors.encoder.onnx_towers import OnnxTowers, fingerprint, read_manifest
+from executors.encoder.pixels import Pixels, stacked
 from executors.encoder.precision import resolve_device, resolve_precision
 from executors.encoder.tokens import Tokens
+from executors.encoder.towers import TorchTowers, Towers
 from executors.encoder.windows import windows
 from executors.shared.settings import EncoderSettings, Precision
 
 Vectors = npt.NDArray[np.float32]
 
-_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-_MAX_IMAGES, _MAX_TEXTS = 64, 256
-"""In one forward pass: bounds the memory that a batch takes."""
-_MAX_ASPECT = 100
+_BATCH = {"cuda": 256}
+_CPU_BATCH = 32
+"""A CPU is no faster with more, and its caches hold these."""
+_TEXTS_PER_IMAGE = 4
+"""A pass may have so many times as many texts as pictures: they are as much shorter."""
 
 
 @dataclass
@@ -38,47 +43,47 @@ class Counters:
 
 
 class ClipEncoder:
-    """An open_clip model on its device. Safe to call from several threads: passes take turns."""
+    """A CLIP model on its device. Safe to call from several threads: passes take turns."""
 
     def __init__(
         self,
-        model: Any,
-        preprocess: Callable[[Image.Image], torch.Tensor],
+        towers: Towers,
+        pixels: Pixels,
         tokens: Tokens,
+        settings: EncoderSettings,
         *,
         name: str,
         version: str,
-        device: torch.device,
-        precision: Precision,
     ) -> None:
-        self._model = model.eval().requires_grad_(False)
-        self._preprocess = preprocess
+        self._towers = towers
+        self._pixels = pixels
         self._tokens = tokens
         self._lock = threading.Lock()
         self.name = name
         self.version = version
-        self.device = device
-        self.precision = precision
+        self.device = towers.device
+        self.precision = towers.precision
+        self.logit_scale = towers.logit_scale
+        side = settings.decode_side
+        self.decode_side = pixels.decode_side if side is None else side
+        self.max_batch = settings.max_batch or _BATCH.get(self.device.type, _CPU_BATCH)
         self.counters = Counters()
-        self.dimension = self.encode_texts([""]).shape[1]
-        self.counters = Counters()
+        self._image_pass, self._text_pass = self._pass_sizes(settings.memory_share)
+        self.dimension = int(towers.texts(tokens([""])).shape[1])
 
     @property
     def context(self) -> int:
         """Tokens that a window may have, its start and end marks included."""
         return self._tokens.context
 
-    def preprocess(self, image: Image.Image) -> torch.Tensor:
-        """The picture as the model takes it: `[3, H, W] float32`.
+    @property
+    def images_per_pass(self) -> int:
+        """Pictures that go through the model at once, as the memory has it now."""
+        return self._image_pass.now
 
-        A picture more than a hundred times as long as wide is first squashed to that: scaled by its
-        short side, as most models want it, it would fill the memory.
-        """
-        width, height = image.size
-        longest = _MAX_ASPECT * min(width, height)
-        if max(width, height) > longest:
-            image = image.resize((min(width, longest), min(height, longest)))
-        return self._preprocess(image)
+    def preprocess(self, image: Image.Image) -> torch.Tensor:
+        """The picture as `encode_pixels` takes it: `[H, W, 3] uint8`."""
+        return self._pixels(image)
 
     def windows(self, text: str, *, one_if_it_fits: bool = False) -> list[str]:
         """The texts in which the model reads a copy; see `windows.py`. None for a blank copy."""
@@ -86,41 +91,62 @@ class ClipEncoder:
         return windows(clean, self._tokens.count, self.context, one_if_it_fits=one_if_it_fits)
 
     def encode_images(self, images: Sequence[Image.Image]) -> Vectors:
-        """Embeddings of RGB pictures: `[N, D] float32`, unit norm."""
+        """Embeddings of RGB pictures: `[N, D] float32`, unit norm. Raises as `encode_pixels`."""
         return self.encode_pixels([self.preprocess(image) for image in images])
 
     def encode_pixels(self, pixels: Sequence[torch.Tensor]) -> Vectors:
-        """Embeddings of preprocessed pictures: `[N, D] float32`, unit norm."""
-        parts = []
-        for start in range(0, len(pixels), _MAX_IMAGES):
-            batch = torch.stack(list(pixels[start : start + _MAX_IMAGES]))
-            batch = batch.to(_DTYPES[self.precision])
-            parts.append(self._pass(self._model.encode_image, batch))
-            with self._lock:
-                self.counters.images += len(batch)
+        """Embeddings of preprocessed pictures: `[N, D] float32`, unit norm.
+
+        Raises `OutOfMemory` when not even one picture at a time fits.
+        """
+
+        def one_pass(part: Sequence[torch.Tensor]) -> torch.Tensor:
+            self.counters.forward_passes += 1
+            return self._towers.images(stacked(part))
+
+        with self._lock:
+            parts = self._image_pass.run(pixels, one_pass, self._towers.free)
+            self.counters.images += len(pixels)
         return self._joined(parts)
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         """Embeddings of texts: `[N, D] float32`, unit norm. What exceeds the context is not read:
-        see `windows`."""
-        parts = []
-        for start in range(0, len(texts), _MAX_TEXTS):
-            batch = self._tokens(list(texts[start : start + _MAX_TEXTS]))
-            parts.append(self._pass(self._model.encode_text, batch))
-            with self._lock:
-                self.counters.texts += len(batch)
+        see `windows`. Raises `OutOfMemory` when not even one text at a time fits."""
+
+        def one_pass(part: Sequence[str]) -> torch.Tensor:
+            self.counters.forward_passes += 1
+            return self._towers.texts(self._tokens(list(part)))
+
+        with self._lock:
+            parts = self._text_pass.run(texts, one_pass, self._towers.free)
+            self.counters.texts += len(texts)
         return self._joined(parts)
 
-    def _pass(self, tower: Callable[[torch.Tensor], torch.Tensor], batch: torch.Tensor) -> Vectors:
-        with self._lock, torch.inference_mode():
-            self.counters.forward_passes += 1
-            features = tower(batch.to(self.device)).float()
-            # In fp32: the norm of a bf16 vector is off by a quarter of a percent.
-            vectors: Vectors = torch.nn.functional.normalize(features, dim=-1).cpu().numpy()
-        return vectors
+    def _joined(self, parts: Sequence[torch.Tensor]) -> Vectors:
+        # Without the lock: on a GPU another thread's batch goes up while this one is waited for.
+        done = [part.cpu().numpy() for part in parts]
+        return np.concatenate(done) if done else np.empty((0, self.dimension), np.float32)
 
-    def _joined(self, parts: list[Vectors]) -> Vectors:
-        return np.concatenate(parts) if parts else np.empty((0, self.dimension), np.float32)
+    def _pass_sizes(self, share: float) -> tuple[PassSize, PassSize]:
+        """The largest passes that a share of the memory holds."""
+        towers, parts = self._towers, self._towers.parts()
+        bytes_of_image = bytes_of_text = 1.0
+        if parts is not None:
+            blank = torch.zeros((1, *self._pixels.size, 3), dtype=torch.uint8)
+            ids = self._tokens([""])
+            image, text = parts
+            bytes_of_image = bytes_per_item(
+                self.device, image, lambda n: towers.images(blank.repeat(n, 1, 1, 1))
+            )
+            bytes_of_text = bytes_per_item(
+                self.device, text, lambda n: towers.texts(ids.repeat(n, 1))
+            )
+        held = budget(self.device, share)
+        most = self.max_batch
+        return (
+            PassSize(most, held, bytes_of_image),
+            PassSize(_TEXTS_PER_IMAGE * most, held, bytes_of_text),
+        )
 
 
 def load(settings: EncoderSettings) -> ClipEncoder:
@@ -128,33 +154,60 @@ def load(settings: EncoderSettings) -> ClipEncoder:
 
     Raises `ConfigurationError` with one sentence if model, device or precision cannot be had.
     """
-    device = resolve_device(settings.device)
-    precision = resolve_precision(settings.precision, device)
     checkpoint = find(settings.model, settings.pretrained)
     torch.set_num_threads(settings.threads)
-    model, preprocess = _load(checkpoint, settings.pretrained, device, precision)
+    if settings.backend == "onnx":
+        return _load_onnx(checkpoint, settings)
+    device = resolve_device(settings.device)
+    precision = resolve_precision(settings.precision, device)
+    model = open_model(checkpoint, settings.pretrained, device, precision)
+    pixels = Pixels(model.visual.preprocess_cfg)
     return ClipEncoder(
-        model,
-        preprocess,
+        TorchTowers(model, pixels, device, precision, settings.compile),
+        pixels,
         Tokens(open_clip.get_tokenizer(checkpoint.source), model),
+        settings,
         name=checkpoint.name,
-        version=f"{checkpoint.name}-{checkpoint.fingerprint()}",
-        device=device,
-        precision=precision,
+        version=checkpoint.version,
     )
 
 
-def _load(
+def _load_onnx(checkpoint: Checkpoint, settings: EncoderSettings) -> ClipEncoder:
+    """The int8 export. Its version is its own: its embeddings differ from the model's."""
+    if settings.onnx is None:
+        raise ConfigurationError("ADJUDICATE_ENCODER__ONNX: the onnx backend needs a folder.")
+    if settings.device not in ("auto", "cpu") or settings.precision != "auto":
+        raise ConfigurationError("The onnx backend computes in int8 on the CPU, and nothing else.")
+    manifest = read_manifest(settings.onnx)
+    if manifest.source != checkpoint.version:
+        raise ConfigurationError(
+            f"ADJUDICATE_ENCODER__ONNX: {settings.onnx} was exported from {manifest.source}, "
+            f"not from {checkpoint.version}."
+        )
+    pixels = Pixels(manifest.preprocess)
+    towers = OnnxTowers(settings.onnx, pixels, settings.threads)
+    return ClipEncoder(
+        towers,
+        pixels,
+        Tokens(open_clip.get_tokenizer(checkpoint.source), model=None),
+        settings,
+        name=checkpoint.name,
+        version=f"{checkpoint.name}-int8-{fingerprint(settings.onnx)}",
+    )
+
+
+def open_model(
     checkpoint: Checkpoint, pretrained: str, device: torch.device, precision: Precision
-) -> tuple[Any, Callable[[Image.Image], torch.Tensor]]:
+) -> Any:
+    """The open_clip model with its weights. Raises `ConfigurationError` if they are no model."""
     try:
         # The precision is given when the model is made, not after: open_clip then keeps the
         # layer norms in fp32 and casts the weights, of whatever type on disk, as it loads them.
-        model, preprocess = open_clip.create_model_from_pretrained(
+        model, _ = open_clip.create_model_from_pretrained(
             checkpoint.source, pretrained or None, precision=precision, device=device
         )
     except Exception as error:  # a broken file fails in the parsers of JSON, safetensors or pickle
         raise ConfigurationError(
             f"The model {checkpoint.name} cannot be loaded: {str(error).splitlines()[0]}"
         ) from error
-    return model, preprocess
+    return model

@@ -5,9 +5,8 @@ from __future__ import annotations
 import torch
 
 from adjudicate.errors import ConfigurationError
+from executors.shared.hardware import cpu_has_bf16
 from executors.shared.settings import Precision
-
-_BF16_FEATURES = ("amx_bf16", "avx512_bf16", "bf16")
 
 
 def resolve_device(name: str) -> torch.device:
@@ -43,9 +42,3 @@ def resolve_precision(wanted: Precision, device: torch.device) -> Precision:
             "This GPU does not compute in bf16; set ADJUDICATE_ENCODER__PRECISION to 'fp16'."
         )
     return wanted
-
-
-def cpu_has_bf16() -> bool:
-    """Whether the processor multiplies bf16 matrices in hardware."""
-    features = torch.cpu.get_capabilities()
-    return any(features.get(feature) for feature in _BF16_FEATURES)

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 
 import torch
 
-from adjudicate.documents import Case, Exemplar
+from adjudicate.documents import Candidate, Case, Exemplar
 from adjudicate.errors import AdError, Code
 from executors.encoder.model import ClipEncoder
-from executors.shared.images import decode, perceptual_hash
+from executors.shared.images import decode
+from executors.shared.perceptual_hash import perceptual_hash
 from executors.shared.settings import ImageLimits
 
 
@@ -18,13 +19,19 @@ class Prepared:
     """One document, ready for the model. The picture itself, up to 150 MB, is not kept."""
 
     pixels: torch.Tensor | None = None
-    """`[3, H, W] float32`."""
+    """`[H, W, 3] uint8`."""
     windows: list[str] = field(default_factory=list)
     phash: str = ""
 
 
-def prepare(document: Case | Exemplar, model: ClipEncoder, limits: ImageLimits) -> Prepared:
-    """Check a document, decode its picture and split its copy.
+def prepare(
+    document: Case | Exemplar | Candidate,
+    model: ClipEncoder,
+    limits: ImageLimits,
+    *,
+    hashed: bool = True,
+) -> Prepared:
+    """Check a document, decode its picture and split its copy; `hashed` also hashes the picture.
 
     Raises `AdError` for what its sender can mend: no content, a url, too long a text, a bad image.
     """
@@ -35,10 +42,10 @@ def prepare(document: Case | Exemplar, model: ClipEncoder, limits: ImageLimits) 
         raise AdError(Code.TEXT_TOO_LONG, detail)
     pixels, phash = None, ""
     if document.image is not None:
-        image = decode(document.image, limits)
-        pixels, phash = model.preprocess(image), perceptual_hash(image)
+        image = decode(document.image, limits, model.decode_side)
+        pixels, phash = model.preprocess(image), perceptual_hash(image) if hashed else ""
     # An exemplar is one claim: a part of it, such as the "Dr" of "Dr. Lee", would match anything.
-    windows = model.windows(document.text, one_if_it_fits=isinstance(document, Exemplar))
+    windows = model.windows(document.text, one_if_it_fits=not isinstance(document, Case))
     if pixels is None and not windows:
         raise AdError(Code.AD_EMPTY)
     return Prepared(pixels, windows, phash)

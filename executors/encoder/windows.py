@@ -27,6 +27,8 @@ _CLAUSE = re.compile(r"[，、：·•|]+|[,:](?!\d)|(?<!\d)[,:]|(?<=\s)[-–—
 _EDGES = " \n.,;:!?。，、；：！？…·•|-–—"
 # Scripts without spaces between words are cut between any two characters, others between words.
 _ATOM = re.compile(r"[\u0e00-\U0010ffff]|[^\W\u0e00-\U0010ffff]{1,8}|[^\w\s]")
+# So that a word of four characters, of a script without spaces, is whole in one piece or the next.
+_SHARED_ATOMS = 3
 _LONG_RUN = re.compile(r"[^\W\d_]{65}|[^\w\s]{65}")
 
 
@@ -96,7 +98,8 @@ class _Copy:
             pieces.append((atoms[first][0], atoms[last][1]))
             if last == len(atoms) - 1:
                 break
-            first = max(first + 1, last + 1 - (last + 1 - first) // 4)
+            shared = max(_SHARED_ATOMS, (last + 1 - first) // 4)
+            first = max(first + 1, last + 1 - shared)
         return pieces
 
     def _reach(self, atoms: list[Span], first: int) -> int:

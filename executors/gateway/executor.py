@@ -18,7 +18,7 @@ from executors.gateway.http import create_app
 from executors.gateway.rooms import Rooms
 from executors.gateway.walls import use_real_documents
 from executors.gateway.websocket import add_stream_route
-from executors.shared.process import end_with_supervisor, refuse_start
+from executors.shared.process import end_with_supervisor, keep_what_is_loaded, refuse_start
 from executors.shared.settings import load_settings
 
 use_real_documents()
@@ -64,10 +64,11 @@ class AdGateway(CompositeBaseServer, BaseGateway):
         super().__init__(**kwargs)
         try:
             settings = load_settings()
+            self._rooms = Rooms(self.streamer, settings.gateway.max_ads)
         except ConfigurationError as error:
             refuse_start("gateway", error)
         self._drain_s = settings.supervisor.drain_s
-        self._rooms = Rooms(self.streamer, settings.gateway.max_ads)
+        keep_what_is_loaded()
         api = Api(self._rooms, settings.gateway)
         max_bytes = settings.gateway.max_request_bytes
         self.servers: list[BaseServer] = []

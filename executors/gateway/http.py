@@ -10,9 +10,13 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from adjudicate.documents import Ad, Exemplar
+from adjudicate.documents import Ad
 from adjudicate.errors import STATUS, AdjudicateError, Code, RequestError
-from executors.gateway.api import Api, Body, parse_body
+from executors.gateway.api import Api
+from executors.gateway.bodies import Body, parse_body
+from executors.gateway.library_routes import add_library_routes
+from executors.gateway.ranking_api import takes_labels, takes_queries
+from executors.gateway.threshold_routes import add_threshold_routes
 
 PROBLEM = "application/problem+json"
 
@@ -75,29 +79,28 @@ def create_app(api: Api, max_bytes: int) -> FastAPI:
     async def embed(request: Request) -> Response:
         return json_response(await api.embed(await body_of(request)))
 
+    @app.post(
+        "/v1/rank",
+        summary="Pictures or texts against candidate texts or pictures, best first",
+        openapi_extra=takes_queries(),
+    )
+    async def rank(request: Request) -> Response:
+        return json_response(await api.ranking.rank(await body_of(request)))
+
+    @app.post(
+        "/v1/classify",
+        summary="Zero-shot labels with probabilities",
+        openapi_extra=takes_labels(),
+    )
+    async def classify(request: Request) -> Response:
+        return json_response(await api.ranking.classify(await body_of(request)))
+
     @app.post("/v1/search", summary="The nearest exemplars", openapi_extra=_takes("ads", Ad))
     async def search(request: Request) -> Response:
         return json_response(await api.search(await body_of(request)))
 
-    @app.get("/v1/library", summary="List exemplars, without pictures")
-    async def library_list(
-        limit: int = 50, offset: int = 0, category: str = "", polarity: str = ""
-    ) -> Response:
-        query = {"limit": limit, "offset": offset, "category": category, "polarity": polarity}
-        return json_response(await api.library_list(query))
-
-    @app.post("/v1/library", summary="Add exemplars", openapi_extra=_takes("exemplars", Exemplar))
-    async def library_add(request: Request) -> Response:
-        return json_response(await api.library_add(await body_of(request)))
-
-    @app.get("/v1/library/{exemplar_id}", summary="One exemplar with its picture")
-    async def library_get(exemplar_id: str) -> Response:
-        return json_response(await api.library_get(exemplar_id))
-
-    @app.delete("/v1/library/{exemplar_id}", summary="Remove an exemplar", status_code=204)
-    async def library_remove(exemplar_id: str) -> Response:
-        await api.library_remove(exemplar_id)
-        return Response(status_code=204)
+    add_library_routes(app, api.library, body_of, json_response, _takes)
+    add_threshold_routes(app, api.thresholds, body_of, json_response)
 
     @app.get("/v1/decisions", summary="The newest decisions")
     async def decisions(limit: int = 50, offset: int = 0) -> Response:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from typing import Any, TypeVar
 
 from docarray import BaseDoc, DocList
@@ -15,32 +15,53 @@ from jina.types.request.data import DataRequest
 
 from adjudicate.documents import Ad, Decision, RoomStatus
 from adjudicate.errors import AdjudicateError, Code, RequestError, ServiceError
+from executors.gateway.graph import RoomGraph
 
 REVIEW = "/review"
 ROOMS = ("encoder", "library", "judge", "ledger")
 DIRECT: dict[str, tuple[str, ...]] = {
     "/embed": ("encoder",),
+    "/rank": ("encoder",),
+    "/classify": ("encoder",),
     "/search": ("encoder", "library"),
     "/library/add": ("encoder", "library"),
     "/library/list": ("library",),
+    "/library/held": ("library",),
+    "/library/set": ("library",),
     "/library/remove": ("library",),
+    "/library/banks": ("library",),
+    "/library/bank": ("library",),
+    "/library/changes": ("library",),
+    "/thresholds/list": ("library",),
+    "/thresholds/add": ("library",),
+    "/thresholds/set": ("library",),
     "/decision": ("ledger",),
 }
 """Endpoints that need only some rooms, in order. The Flow's graph would send them on to all, and
 its `when` filter would drop their documents."""
 
 TAKES_PARAMETERS = {
-    "/search": {"limit"},
-    "/library/list": {"limit", "offset", "category", "polarity", "image"},
+    "/search": {"limit", "per_category"},
+    "/library/add": {"dry_run"},
+    "/library/list": {
+        *("limit", "offset", "category", "polarity", "bank", "image", "sort", "after"),
+    },
+    "/library/set": {
+        *("enabled", "bank", "category", "rule", "severity", "polarity", "note", "by", "why"),
+    },
+    "/library/remove": {"by", "why"},
+    "/library/bank": {"enabled", "note", "by"},
+    "/library/changes": {"limit", "offset"},
     "/decision": {"limit", "offset"},
 }
 """Only the last room of an endpoint gets them: Jina keeps one batch queue for each different set of
 parameters, so free ones would split the encoder's batches without bound."""
 
-TAKES_ADS = frozenset({REVIEW, "/embed", "/search", "/library/add"})
+TAKES_ADS = frozenset(
+    {REVIEW, "/embed", "/rank", "/classify", "/search", "/library/add", "/library/held"}
+)
 
 Doc = TypeVar("Doc", bound=BaseDoc)
-Handler = Callable[..., tuple["asyncio.Future[DataRequest]", Any]]
 
 
 class Rooms:
@@ -52,7 +73,7 @@ class Rooms:
 
     def __init__(self, streamer: GatewayStreamer, max_ads: int) -> None:
         self._pool = streamer._connection_pool
-        self._through_the_flow: Handler = streamer._streamer._request_handler
+        self._flow = RoomGraph(streamer.topology_graph, self._pool)
         self._max_ads = max_ads
         self.in_flight = 0
         self._idle = asyncio.Event()
@@ -144,8 +165,7 @@ class Rooms:
         if endpoint == REVIEW:
             request.header.target_executor = ""
             request.parameters = {}
-            future, _ = self._through_the_flow(request=request, return_type=DocList)
-            return _first(future)
+            return self._flow.send(request)
         if endpoint == "/status":
             room = request.header.target_executor.strip("^$")
             if room not in ROOMS:
@@ -189,11 +209,6 @@ def too_many_ads(count: int, limit: int) -> RequestError:
         Code.TOO_MANY_ADS,
         f"{count:,} ads in one request; the limit is {limit:,}. Send them in several requests.",
     )
-
-
-async def _first(future: Awaitable[Any]) -> DataRequest:
-    result = await future
-    return result[0] if isinstance(result, tuple) else result
 
 
 def _service_error(error: InternalNetworkError) -> ServiceError:

@@ -10,7 +10,10 @@ import orjson
 from fastapi import FastAPI, WebSocket, WebSocketDisconnect
 
 from adjudicate.errors import STATUS, AdjudicateError, Code, RequestError
-from executors.gateway.api import Api, Body, parse_body
+from executors.gateway.api import Api
+from executors.gateway.bodies import Body, parse_body
+from executors.gateway.library_routes import id_of, library_operations
+from executors.gateway.threshold_routes import threshold_operations
 
 MAX_PENDING = 32
 """Operations of one connection that are under way; further frames wait in the socket."""
@@ -36,12 +39,12 @@ class _Connection:
         self._running: set[asyncio.Task[None]] = set()
         self._operations: dict[str, Callable[[Body], Awaitable[Body]]] = {
             "embed": api.embed,
+            "rank": api.ranking.rank,
+            "classify": api.ranking.classify,
             "search": api.search,
-            "library.add": api.library_add,
-            "library.list": api.library_list,
-            "library.get": lambda body: api.library_get(_id_of(body)),
-            "library.remove": lambda body: api.library_remove(_id_of(body)),
-            "decision": lambda body: api.decision(_id_of(body)),
+            **library_operations(api.library),
+            **threshold_operations(api.thresholds),
+            "decision": lambda body: api.decision(id_of(body)),
             "decisions": api.decisions,
             "status": lambda body: api.status(),
         }
@@ -101,13 +104,6 @@ class _Connection:
     async def _send(self, frame: Body) -> None:
         async with self._writing:
             await self._websocket.send_text(orjson.dumps(frame).decode())
-
-
-def _id_of(body: Body) -> str:
-    if not isinstance(body.get("id"), str):
-        raise RequestError(Code.MALFORMED, '"id" must be text')
-    found: str = body["id"]
-    return found
 
 
 def _error(request_id: Any, code: Code, detail: str) -> Body:

@@ -11,9 +11,9 @@ from docarray import DocList
 from jina import requests
 
 from adjudicate.documents import Case, Problem, RoomStatus
-from executors.judge.batcher import Batcher, Expired
 from executors.judge.model import QwenJudge
 from executors.judge.reviewer import Review, Reviewer
+from executors.shared.batcher import Batcher, Expired
 from executors.shared.policy import load_policy
 from executors.shared.room import Room
 from executors.shared.telemetry import batch_span

@@ -12,7 +12,7 @@ from jina import Executor, requests
 
 from adjudicate.documents import Case, RoomStatus
 from adjudicate.errors import ConfigurationError
-from executors.shared.process import end_with_supervisor, refuse_start
+from executors.shared.process import end_with_supervisor, keep_what_is_loaded, refuse_start
 from executors.shared.settings import Settings, load_settings
 
 
@@ -34,6 +34,7 @@ class Room(Executor):
             self.open()
         except ConfigurationError as error:
             refuse_start(self.room, error)
+        keep_what_is_loaded()
         seconds = time.perf_counter() - started
         print(f"{self.room}: {self._line()}, loaded in {seconds:.1f} s", flush=True)
 

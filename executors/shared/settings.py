@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from adjudicate.errors import ConfigurationError
@@ -17,6 +17,8 @@ ROOT = Path(__file__).resolve().parents[2]
 """The repository's root: where models/, policies/ and flow.yml stand."""
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
+Compile = Literal["none", "compile", "cudagraphs"]
+Backend = Literal["torch", "onnx"]
 
 
 class _Section(BaseModel):
@@ -49,22 +51,58 @@ class EncoderSettings(_Section):
     """A local folder in open_clip's layout, or an open_clip architecture name."""
     pretrained: str = ""
     """The open_clip pretrained tag that goes with an architecture name."""
+    backend: Backend = "torch"
+    onnx: Path | None = None
+    """With `backend` onnx: the folder that `adjudicate encoder export-onnx` wrote."""
     device: str = "auto"
     precision: Precision = "auto"
     threads: int = Field(1, ge=1)
     """Model threads."""
     decode_threads: int = Field(2, ge=1)
+    decode_side: int | None = Field(None, ge=0)
+    """A JPEG is decoded at the smallest scale that leaves its sides this many pixels; 0: in full.
+    None: what keeps the model's embeddings the same, for most 1.5 times what it sees."""
+    compile: Compile = "none"
+    """On a GPU: `torch.compile`, or captured CUDA graphs."""
+    max_batch: int | None = Field(None, ge=1)
+    """Pictures in one pass, where the memory holds them. None: 32 on a CPU, 256 on a GPU."""
+    max_wait_ms: float = Field(50.0, ge=0)
+    """How long a picture waits for others, as long as some are being decoded."""
+    memory_share: float = Field(0.8, gt=0, le=1)
+    """Of the device's memory, for weights and passes together; on a CPU of what is available."""
 
 
 class LibrarySettings(_Section):
     thresholds: Path = ROOT / "models" / "clip" / "thresholds.yaml"
-    hash_distance: int = Field(24, ge=0, le=256)
-    """Bits of 256 in which a copy's perceptual hash may differ from the exemplar's."""
+    hash_distance: int = Field(31, ge=0, le=256)
+    """Bits of 256 in which the PDQ hashes of a copy and of its exemplar may differ."""
     near_duplicate: float = Field(0.97, ge=0, le=1)
     """Cosine at which an ad is almost a known violation."""
+    lookalike_margin: float = Field(0.02, gt=0, le=2)
+    """Cosine by which a look-alike must be nearer than every violation to answer for the match."""
+    terms: bool = True
+    """Whether the policy's terms in an ad's copy flag it."""
     audit_share: float = Field(0.01, ge=0, le=1)
     audit_seed: int = 0
     max_matches: int = Field(5, ge=1)
+    index: Literal["exact", "ivf", "qdrant"] = "exact"
+    search_threads: int = Field(1, ge=1)
+    search_precision: Precision = "auto"
+    """Of the exact index's first scan; what it finds does not depend on it."""
+    search_device: str = "auto"
+    search_audit_share: float = Field(0.01, ge=0, le=1)
+    """Share of the searches that an approximate index repeats exactly, to count what it missed."""
+    ivf_probes: int = Field(16, ge=1)
+    """Lists that a query looks into."""
+    ivf_train_from: int = Field(50_000, ge=1)
+    """Vectors below which the `ivf` index searches exactly."""
+    qdrant_url: str = "http://localhost:6333"
+    qdrant_api_key: SecretStr = SecretStr("")
+    qdrant_collection: str = "adjudicate"
+    """Prefix of the collections' names: services that share a server have one each."""
+    qdrant_ef: int = Field(256, ge=1)
+    """Breadth of Qdrant's search: larger misses less and takes longer."""
+    qdrant_timeout_s: float = Field(5.0, gt=0)
 
 
 class JudgeSettings(_Section):

@@ -17,11 +17,12 @@ from docarray import DocList
 from jina import Client, Deployment
 from PIL import Image
 
+from adjudicate.content import content_hash
 from adjudicate.documents import Ad, Case, Exemplar, Problem, RoomStatus
 from adjudicate.errors import Code
 from executors.encoder.executor import Encoder
 from executors.encoder.model import ClipEncoder
-from executors.shared.images import content_hash, decode
+from executors.shared.images import decode
 from executors.shared.settings import ROOT, EncoderSettings, ImageLimits, Settings
 from tests.encoder.random_clip import pictures
 
@@ -39,7 +40,7 @@ FILES = [png(image) for image in pictures(8)]
 
 @pytest.fixture(scope="module")
 def room(small_folder: Path) -> Iterator[Encoder]:
-    encoder = EncoderSettings(model=str(small_folder), precision="fp32")
+    encoder = EncoderSettings(model=str(small_folder), precision="fp32", max_wait_ms=10_000)
     room = Encoder(settings=Settings(encoder=encoder, images=LIMITS))
     yield room
     room.close()
@@ -53,7 +54,8 @@ async def test_a_case_has_all_that_the_encoder_owes(room: Encoder, small: ClipEn
     text = "Buy now! Cures diabetes in 7 days."
     ad = Ad(id="mine", image=FILES[0], text=text, advertiser="a", market="US")
     (case,) = await screened(room, ad)
-    assert (case.ad_id, case.image, case.text, case.market) == ("mine", FILES[0], text, "US")
+    # The picture stays with who sent it: few rooms read it.
+    assert (case.ad_id, case.image, case.text, case.market) == ("mine", None, text, "US")
     assert case.id != "mine"
     assert case.problem is None
     assert case.content_hash == content_hash(FILES[0], text)
@@ -128,7 +130,7 @@ async def test_a_failure_of_the_model_is_that_ads_alone(
     encode = room.model.encode_pixels
 
     def failing(pixels: list[torch.Tensor]) -> Any:
-        dark = [bool((p < 0).all()) for p in pixels]
+        dark = [bool((p == 0).all()) for p in pixels]
         if how == "raises" and any(dark):
             raise RuntimeError("out of memory")
         vectors = encode(pixels)
@@ -219,7 +221,7 @@ async def test_64_concurrent_requests_share_passes_and_get_their_own_results(
     assert await served.counter("forward_passes") - passes <= 32
     expected = small.encode_texts([ad.text for ad in ads])
     for index, (ad, (case,)) in enumerate(zip(ads, answers, strict=True)):
-        assert (case.ad_id, case.image, case.text) == (ad.id, ad.image, ad.text)
+        assert (case.ad_id, case.text) == (ad.id, ad.text)
         assert np.allclose(case.text_embedding, expected[[index]], atol=1e-5)
 
 

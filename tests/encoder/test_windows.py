@@ -6,7 +6,7 @@ import random
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from executors.encoder.model import ClipEncoder
@@ -166,6 +166,7 @@ _pieces = st.sampled_from(
 
 @settings(deadline=None, max_examples=150)
 @given(st.lists(_pieces, max_size=120), st.integers(6, 40))
+@example(["cure"] * 8 + ["糖尿病", "cure", "cure"], 6)
 def test_every_word_of_any_text_is_in_a_window(pieces: list[str], budget: int) -> None:
     text = " ".join(pieces)
     found = windows(text, words, budget)

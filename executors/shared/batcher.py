@@ -1,4 +1,4 @@
-"""A queue and one worker thread: calls of many requests share the model's batches."""
+"""A queue and a worker thread: calls of many requests share the model's batches."""
 
 from __future__ import annotations
 
@@ -35,11 +35,14 @@ class _Job(Generic[Item, Result]):
 
 
 class Batcher(Generic[Item, Result]):
-    """Collects items from concurrent `submit` calls and works on them in one thread.
+    """Collects items from concurrent `submit` calls and works on them in `workers` threads.
 
-    A batch starts when `max_batch` items wait, or `max_wait` seconds after its first. `work`
-    returns one result per item, in order. When it raises, the items are tried one by one, so that
-    only the one at fault fails.
+    A batch starts when `max_batch` items wait, or `max_wait` seconds after its first; with
+    `coming`, a count of the items that are still on their way here, as soon as there are none, and
+    `linger` seconds have passed since the batch before it: clients that wait for each answer send
+    their next items just then, and would else fall into two halves that take turns for ever.
+    `work` returns one result per item, in order. When it raises, the items are tried one by one, so
+    that only the one at fault fails.
     """
 
     def __init__(
@@ -48,16 +51,25 @@ class Batcher(Generic[Item, Result]):
         *,
         max_batch: int,
         max_wait: float,
+        coming: Callable[[], int] | None = None,
+        linger: float = 0.0,
+        workers: int = 1,
         name: str = "batcher",
     ) -> None:
         self._work = work
         self._max_batch = max_batch
         self._max_wait = max_wait
+        self._coming = coming
+        self._linger = linger
+        self._quiet_from = 0.0
         self._queue: queue.SimpleQueue[_Job[Item, Result] | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._closed = False
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-        self._thread.start()
+        self._threads = [
+            threading.Thread(target=self._run, name=name, daemon=True) for _ in range(workers)
+        ]
+        for thread in self._threads:
+            thread.start()
 
     @property
     def waiting(self) -> int:
@@ -73,7 +85,7 @@ class Batcher(Generic[Item, Result]):
         job: _Job[Item, Result] = _Job(item, deadline)
         with self._lock:
             if self._closed:
-                raise Closed("the judge is shutting down")
+                raise Closed("the room is shutting down")
             self._queue.put(job)
         patience = None if deadline is None else max(0.0, deadline - time.time())
         try:
@@ -88,30 +100,39 @@ class Batcher(Generic[Item, Result]):
                 return
             self._closed = True
             self._queue.put(None)
-        self._thread.join()
+        for thread in self._threads:
+            thread.join()
+        while not self._queue.empty():
+            job = self._queue.get()
+            if job is not None and job.future.set_running_or_notify_cancel():
+                job.future.set_exception(Closed("the room is shutting down"))
 
     def _run(self) -> None:
         while (batch := self._next_batch()) is not None:
             ready = [job for job in batch if self._claim(job)]
             if ready:
                 self._do(ready)
-        while not self._queue.empty():
-            job = self._queue.get()
-            if job is not None and job.future.set_running_or_notify_cancel():
-                job.future.set_exception(Closed("the judge is shutting down"))
+                self._quiet_from = time.monotonic() + self._linger
 
     def _next_batch(self) -> list[_Job[Item, Result]] | None:
         first = self._queue.get()
         if first is None or self._closed:
-            if first is not None:
-                self._queue.put(first)
+            self._queue.put(first)  # for `close`; the mark of the end, for the other workers
             return None
         batch = [first]
         until = time.monotonic() + self._max_wait
         while len(batch) < self._max_batch:
+            now = time.monotonic()
+            patience = until - now
+            if self._queue.empty() and self._coming is not None and not self._coming():
+                patience = min(patience, self._quiet_from - now)
+                if patience <= 0:
+                    break
             try:
-                job = self._queue.get(timeout=max(0.0, until - time.monotonic()))
+                job = self._queue.get(timeout=max(0.0, patience))
             except queue.Empty:
+                if time.monotonic() < until:  # nothing came by then; something may be on its way
+                    continue
                 break
             if job is None:
                 self._queue.put(None)
