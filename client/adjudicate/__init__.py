@@ -10,7 +10,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from adjudicate.answers import Embedding, SearchResult
     from adjudicate.client import AsyncClient
-    from adjudicate.documents import Ad, Decision, Exemplar, Finding, Match, Problem, RoomStatus
+    from adjudicate.documents import (
+        Ad,
+        Bank,
+        Candidate,
+        Change,
+        Decision,
+        Exemplar,
+        Finding,
+        Match,
+        Problem,
+        Ranking,
+        RoomStatus,
+    )
     from adjudicate.errors import (
         AdError,
         AdjudicateError,
@@ -26,6 +38,9 @@ __all__ = [
     "AdError",
     "AdjudicateError",
     "AsyncClient",
+    "Bank",
+    "Candidate",
+    "Change",
     "Client",
     "Code",
     "ConfigurationError",
@@ -35,6 +50,7 @@ __all__ = [
     "Finding",
     "Match",
     "Problem",
+    "Ranking",
     "RequestError",
     "RoomStatus",
     "SearchResult",
@@ -45,7 +61,18 @@ _MODULES = {
     "adjudicate.answers": ("Embedding", "SearchResult"),
     "adjudicate.client": ("AsyncClient",),
     "adjudicate.documents": (
-        *("Ad", "Decision", "Exemplar", "Finding", "Match", "Problem", "RoomStatus"),
+        *(
+            "Ad",
+            "Bank",
+            "Candidate",
+            "Change",
+            "Decision",
+            "Exemplar",
+            "Finding",
+            "Match",
+            "Problem",
+        ),
+        *("Ranking", "RoomStatus"),
     ),
     "adjudicate.errors": (
         *("AdError", "AdjudicateError", "Code"),

@@ -27,3 +27,5 @@ class SearchResult:
     ad_id: str
     matches: list[Match] = field(default_factory=list)
     problem: Problem | None = None
+    versions: dict[str, str] = field(default_factory=dict)
+    """Of the encoder, the library and the thresholds."""

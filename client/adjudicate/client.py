@@ -16,11 +16,13 @@ from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait
 
 from adjudicate.answers import Embedding, SearchResult
 from adjudicate.defaults import DEFAULT_URL
-from adjudicate.documents import Ad, Decision, Exemplar, Problem, RoomStatus
+from adjudicate.documents import Ad, Decision, Problem, Ranking, RoomStatus
 from adjudicate.errors import AdjudicateError, Code, ServiceError
+from adjudicate.library import AsyncLibrary
 from adjudicate.pipeline import Ads, Batch, Decided, Emit, Failed, batches, run, source
+from adjudicate.thresholds import AsyncThresholds
 from adjudicate.tracing import end_span, start_span, trace_id
-from adjudicate.transports import Page, Transport, open_transport, parse_url
+from adjudicate.transports import Transport, open_transport, parse_url
 
 T = TypeVar("T")
 OnDecision = Callable[[Decision], object]
@@ -63,6 +65,7 @@ class AsyncClient:
             raise ValueError("request_size and prefetch must be at least 1, retries at least 0")
         self.url = parse_url(url).url
         self.library = AsyncLibrary(self)
+        self.thresholds = AsyncThresholds(self)
         self._request_size = request_size
         self._prefetch = prefetch
         self._timeout = timeout
@@ -94,10 +97,36 @@ class AsyncClient:
         """The CLIP embeddings of pictures and copy, in the order of the ads."""
         return await self._in_parts(ads, self._transport().embed)
 
-    async def search(self, ads: Ads, limit: int = 10) -> list[SearchResult]:
-        """The `limit` nearest exemplars of each ad, in the order of the ads."""
-        transport = self._transport()
-        return await self._in_parts(ads, lambda part: transport.search(part, limit))
+    async def rank(self, queries: Ranking | Sequence[Ranking]) -> list[Ranking]:
+        """Each query's candidates, the best first, with cosines and probabilities.
+
+        `Ranking.of(picture, ["one text", "another"])` is a query. What is wrong with one query or
+        candidate stands in its `problem`.
+        """
+        asked = [queries] if isinstance(queries, Ranking) else queries
+        return await self._ask(lambda: self._transport().rank(asked))
+
+    async def classify(
+        self, things: Sequence[bytes | str], labels: Sequence[str], template: str = ""
+    ) -> list[Ranking]:
+        """Zero-shot: the labels of each picture (bytes) or text, the most probable first.
+
+        With a `template` such as `a photo of a {}` the model reads each label in its place.
+        """
+        asked = [Ranking.of(thing) for thing in things]
+        return await self._ask(lambda: self._transport().classify(asked, labels, template))
+
+    async def search(
+        self, ads: Ads, limit: int = 10, *, per_category: bool = False
+    ) -> list[SearchResult]:
+        """The `limit` nearest exemplars of each ad, in the order of the ads.
+
+        With `per_category` instead the most similar violation of every category in every signal,
+        found exactly, whatever index the library searches by.
+        """
+        search = self._transport().search
+        ask = partial(search, limit=limit, per_category=per_category)
+        return await self._in_parts(ads, ask)
 
     async def decision(self, decision_id: str) -> Decision:
         """A recorded decision. Raises `RequestError` with code `not_found`."""
@@ -238,40 +267,6 @@ class AsyncClient:
             async for part in parts:
                 answers += await self._ask(partial(ask, [item.ad for item in part]))
         return answers
-
-
-class AsyncLibrary:
-    """The exemplars: known violations, and look-alikes that are fine."""
-
-    def __init__(self, client: AsyncClient) -> None:
-        self._client = client
-
-    async def list(
-        self, *, limit: int = 100, offset: int = 0, category: str = "", polarity: str = ""
-    ) -> list[Exemplar]:
-        """One page; filters that are empty mean all."""
-        page = Page(limit, offset, category, polarity)
-        return await self._client._ask(lambda: self._client._transport().list_exemplars(page))
-
-    async def get(self, exemplar_id: str) -> Exemplar:
-        """One exemplar with its picture. Raises `RequestError` with code `not_found`."""
-        return await self._client._ask(lambda: self._client._transport().get_exemplar(exemplar_id))
-
-    async def add(self, exemplars: Exemplar | Sequence[Exemplar]) -> Sequence[Exemplar]:
-        """Add exemplars, in one request; each comes back as held, or with its `problem`.
-
-        Not repeated when the service goes away half way: then it is not known what was added.
-        """
-        group = [exemplars] if isinstance(exemplars, Exemplar) else exemplars
-        return await self._client._ask(
-            lambda: self._client._transport().add_exemplars(group), repeat=False
-        )
-
-    async def remove(self, exemplar_id: str) -> None:
-        """Take one exemplar out. Raises `RequestError` with code `not_found`."""
-        await self._client._ask(
-            lambda: self._client._transport().remove_exemplar(exemplar_id), repeat=False
-        )
 
 
 def undecided(ad: Ad, code: str, detail: str) -> Decision:

@@ -9,6 +9,7 @@ room adds to. `Exemplar` is what the library holds.
 # No `from __future__ import annotations` here: Jina copies these classes field by field, and
 # deferred annotations cannot be resolved from where it does so.
 import time
+from collections.abc import Iterable
 from typing import Any, Literal, get_args
 
 from docarray import BaseDoc, DocList
@@ -19,8 +20,9 @@ from adjudicate.errors import Code
 from adjudicate.images import EncodedImage
 
 Outcome = Literal["approve", "reject", "escalate", "error"]
-Signal = Literal["image", "text", "hash"]
+Signal = Literal["image", "text", "image-text", "hash", "term"]
 Polarity = Literal["violation", "lookalike"]
+ThresholdState = Literal["active", "shadow", "retired", "file"]
 Verdict = Literal["", "violation", "compliant", "invalid", "timeout", "unavailable"]
 
 MARKETS = ("CN", "US", "EU")
@@ -36,16 +38,21 @@ class Problem(BaseDoc):
 
 
 class Match(BaseDoc):
-    """A known exemplar that the ad resembles."""
+    """A known exemplar that the ad resembles, or a term of the policy that stands in its copy."""
 
     exemplar_id: str
+    """Empty for a term."""
     category: str = ""
     rule: str = ""
     polarity: str = "violation"
     similarity: float = 0.0
-    """Cosine for `image` and `text`; 1 − distance/bits for `hash`."""
+    """Cosine for `image`, `text` and `image-text`; 1 − distance/bits for `hash`; 1 for `term`."""
     signal: str = "image"
+    """What is alike: both pictures (`image`, or as copies `hash`), both texts (`text`), the ad's
+    picture and the exemplar's text (`image-text`); or a `term` of the rule in the ad's copy."""
     threshold: float = 0.0
+    matched: str = ""
+    """The words of the ad's copy that are the term, as they stand there."""
 
 
 class Finding(BaseDoc):
@@ -156,7 +163,7 @@ class Case(Ad):
     text_embedding: NdArray | None = None
     """`[W, D] float32`, unit norm per row, one row per window of the copy; None without copy."""
     phash: str = ""
-    """Perceptual hash of the picture, 256 bits, hex."""
+    """PDQ hash of the picture, 256 bits, hex; empty where it would mean nothing."""
     # library
     matches: DocList[Match] = Field(default_factory=DocList[Match])
     """Best first. Every exemplar at or above its threshold, violations and look-alikes."""
@@ -164,6 +171,8 @@ class Case(Ad):
     """The judge is asked. It is the routing condition of the Flow."""
     audit: bool = False
     """Flagged only as part of the audit sample: below every threshold."""
+    shadow_flagged: bool | None = None
+    """What `flagged` would be by the shadow thresholds, but for the audit sample; None without."""
     near_duplicate: str = ""
     """`hash`: a copy of a confirmed violation; `similarity`: almost one; empty: neither."""
     reasons: list[str] = Field(default_factory=list)
@@ -202,6 +211,10 @@ class Decision(BaseDoc):
     findings: DocList[Finding] = Field(default_factory=DocList[Finding])
     problem: Problem | None = None
     judged: bool = False
+    flagged: bool = False
+    """The screen sent it to the judge; not so the audit sample, nor copies of known violations."""
+    shadow_flagged: bool | None = None
+    """Whether the shadow thresholds would have; None when there were none."""
     audit: bool = False
     versions: dict[str, str] = Field(default_factory=dict)
     cached: bool = False
@@ -220,10 +233,24 @@ class Exemplar(BaseDoc):
     rule: str = ""
     severity: str = "medium"
     polarity: str = "violation"
+    bank: str = "main"
+    """Banks are switched on and off as a whole."""
+    enabled: bool = True
+    """A switched-off exemplar is kept and listed, but matches nothing."""
     note: str = ""
     added_by: str = ""
     added_at: str = ""
-    """UTC, ISO 8601; set by the library."""
+    """UTC, ISO 8601; set by the library where it is not given."""
+    content_hash: str = ""
+    """SHA-256, hex, of picture bytes and text; set by the library."""
+    hits: dict[str, int] = Field(default_factory=dict)
+    """Ads that it `flagged`, and of these the `rejected` and the `overturned`, found compliant."""
+    last_hit_at: str = ""
+    """UTC, ISO 8601; when it last flagged an ad."""
+    repeats: str = ""
+    """Answer to an addition: the id under which this content is held already."""
+    near_duplicate: str = ""
+    """Answer to an addition: the exemplar that it is almost a copy of."""
     encoder_version: str = ""
     image_embedding: NdArray | None = None
     """`[D] float32`, unit norm."""
@@ -246,15 +273,128 @@ class Exemplar(BaseDoc):
 
 
 EXEMPLAR_FIELDS = (
-    *("id", "image", "text", "category", "rule", "severity", "polarity", "note", "added_by"),
+    *("id", "image", "text", "category", "rule", "severity", "polarity", "bank", "enabled"),
+    *("note", "added_by", "added_at"),
 )
 """What a client may set on an exemplar."""
+
+
+class Bank(BaseDoc):
+    """Exemplars that are switched on and off together."""
+
+    name: str = ""
+    enabled: bool = True
+    note: str = ""
+    changed_by: str = ""
+    changed_at: str = ""
+    """UTC, ISO 8601; empty for a bank that was never switched."""
+    exemplars: int = 0
+    disabled: int = 0
+    """Exemplars of it that are switched off one by one."""
+    problem: Problem | None = None
+
+
+class Change(BaseDoc):
+    """Who did what to an exemplar or to a bank."""
+
+    exemplar_id: str = ""
+    bank: str = ""
+    what: str = ""
+    note: str = ""
+    by: str = ""
+    at: str = ""
+    """UTC, ISO 8601."""
+    problem: Problem | None = None
+
+
+class ThresholdVersion(BaseDoc):
+    """The screen's thresholds as they once were, or shall be; its id is a hash of the values."""
+
+    encoder_version: str = ""
+    """Of the encoder that they were measured with, and count for."""
+    state: str = "retired"
+    """A `ThresholdState`; at most one is active and one is shadow per encoder."""
+    content: str = ""
+    """JSON: cosine by category for `image`, `text` and `image-text`; by signal for `default`."""
+    note: str = ""
+    created_by: str = ""
+    created_at: str = ""
+    """UTC, ISO 8601; set by the library."""
+    changed_by: str = ""
+    changed_at: str = ""
+    """When the state last changed. UTC, ISO 8601; set by the library."""
+    metrics: str = ""
+    """JSON: what was measured when they were made."""
+    problem: Problem | None = None
+
+
+class Candidate(BaseDoc):
+    """One of the things that a query is held against: a picture or a text."""
+
+    image: EncodedImage | None = None
+    text: str = ""
+    place: int = 0
+    """Answer: where it stood among the candidates that were sent."""
+    similarity: float = 0.0
+    """Answer: the cosine with the query."""
+    probability: float = 0.0
+    """Answer: the softmax over the candidates at the model's own logit scale."""
+    problem: Problem | None = None
+
+    @classmethod
+    def parse(cls, data: Any) -> "Candidate":
+        """A candidate from plain data; text alone is one too. Never raises."""
+        if isinstance(data, dict):
+            return _parsed(cls, data, ("id", "image", "text"))
+        if isinstance(data, str):
+            return cls(text=data)
+        detail = "a candidate must be text or an object"
+        return cls(problem=Problem(code=Code.INVALID_FIELD, detail=detail))
+
+
+class Ranking(BaseDoc):
+    """A query, a picture or a text, against candidates; in the answer the best is first.
+
+    The answer is without pictures.
+    """
+
+    image: EncodedImage | None = None
+    text: str = ""
+    candidates: DocList[Candidate] = Field(default_factory=DocList[Candidate])
+    template: str = ""
+    """Each candidate's text is put in its `{}`, as in `a photo of a {}`; empty for the text."""
+    encoder_version: str = ""
+    problem: Problem | None = None
+
+    @classmethod
+    def of(cls, query: bytes | str, candidates: Iterable[bytes | str] = ()) -> "Ranking":
+        """A query against candidates: bytes are an encoded picture, `str` is a text."""
+        return cls(
+            **_content(query),
+            candidates=DocList[Candidate](Candidate(**_content(one)) for one in candidates),
+        )
+
+    @classmethod
+    def parse(cls, data: Any) -> "Ranking":
+        """A ranking from plain data. Never raises: a wrong field becomes its `problem`."""
+        if not isinstance(data, dict) or not isinstance(data.get("candidates", []), list):
+            detail = "a query must be an object, and its candidates a list"
+            return cls(problem=Problem(code=Code.INVALID_FIELD, detail=detail))
+        own = {name: value for name, value in data.items() if name != "candidates"}
+        ranking: Ranking = _parsed(cls, own, ("id", "image", "text", "template"))
+        ranking.candidates = DocList[Candidate](map(Candidate.parse, data.get("candidates", [])))
+        return ranking
+
+
+def _content(thing: bytes | str) -> dict[str, Any]:
+    return {"text": thing} if isinstance(thing, str) else {"image": thing}
 
 
 class Lookup(BaseDoc):
     """Asks for one thing by its id, or, with an empty id, for a page of things."""
 
     found: bool = True
+    problem: Problem | None = None
 
 
 class RoomStatus(BaseDoc):

@@ -31,6 +31,8 @@ class Code(StrEnum):
     AD_EMPTY = "ad_empty"
     UNKNOWN_FIELD = "unknown_field"
     INVALID_FIELD = "invalid_field"
+    OUT_OF_MEMORY = "out_of_memory"
+    LIBRARY_STALE = "library_stale"
     INTERNAL = "internal"
     # one request
     NO_ADS = "no_ads"
@@ -65,6 +67,8 @@ STATUS: dict[Code, Status] = {
     Code.AD_EMPTY: Status(422, "INVALID_ARGUMENT", "The ad has neither image nor text."),
     Code.UNKNOWN_FIELD: Status(422, "INVALID_ARGUMENT", "The ad has a field that is not known."),
     Code.INVALID_FIELD: Status(422, "INVALID_ARGUMENT", "A field of the ad has a wrong value."),
+    Code.OUT_OF_MEMORY: Status(503, "RESOURCE_EXHAUSTED", "The model's memory is too small."),
+    Code.LIBRARY_STALE: Status(503, "UNAVAILABLE", "The library lacks this encoder's embeddings."),
     Code.INTERNAL: Status(500, "INTERNAL", "The service failed on this ad."),
     Code.NO_ADS: Status(422, "INVALID_ARGUMENT", "The request has no ads."),
     Code.TOO_MANY_ADS: Status(413, "INVALID_ARGUMENT", "The request has too many ads."),

@@ -39,6 +39,8 @@ class EncodedImage(bytes, BaseNode):
 
         Raises pydantic's `image_base64` error for text that is not base64, `image_type` for others.
         """
+        if isinstance(value, cls):
+            return value  # as it is: a copy of a picture at each validation adds up
         if isinstance(value, bytes | bytearray | memoryview):
             return cls(value)
         if isinstance(value, str):

@@ -1,17 +1,16 @@
-"""Ads and exemplars from files, folders, manifests and pipes, read one at a time."""
+"""Ads from files, folders, manifests and pipes, read one at a time."""
 
 from __future__ import annotations
 
 import csv
-import hashlib
 import itertools
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-from adjudicate.documents import Ad, Exemplar, Problem
+from adjudicate.documents import Ad, Problem
 from adjudicate.errors import Code
 
 PICTURES = frozenset(
@@ -21,7 +20,6 @@ PICTURES = frozenset(
 MAX_FILE = 64 * 1024 * 1024
 """Bytes. No picture of an ad is larger; a file that is must not fill the memory."""
 AD_COLUMNS = ("text", "advertiser", "market", "language", "product")
-EXEMPLAR_COLUMNS = ("id", "text", "category", "rule", "severity", "polarity", "note")
 
 
 def ads_at(path: Path, defaults: Mapping[str, str]) -> Iterator[Ad]:
@@ -99,35 +97,6 @@ def picture_ad(path: Path, ad_id: str, fields: Mapping[str, str]) -> Ad:
     return _checked(Ad.parse({**fields, "id": ad_id, "image": data}), len(data))
 
 
-def exemplars_at(path: Path, defaults: Mapping[str, str]) -> Iterator[Exemplar]:
-    """The exemplars of a CSV file, of a folder's `exemplars.csv`, or of a folder's pictures.
-
-    An exemplar without an id gets one from its content, so that a second import adds nothing.
-    Raises `FileNotFoundError` and `ValueError`, the latter for a row with a wrong value too.
-    """
-    table = path / "exemplars.csv" if path.is_dir() else path
-    if not table.exists() and not path.is_dir():
-        raise FileNotFoundError(f"There is no {path}.")
-    if not table.exists():
-        for picture in pictures_in(path):
-            yield exemplar({**defaults, "image": read_picture(picture)})
-    elif table.suffix.lower() == ".csv":
-        for row in rows(table, ("file", "text")):
-            fields: dict[str, Any] = {name: row[name] for name in EXEMPLAR_COLUMNS if row.get(name)}
-            if row.get("file"):
-                fields["image"] = read_picture(table.parent / row["file"])
-            yield exemplar({**defaults, **fields})
-    else:
-        yield exemplar({**defaults, "image": read_picture(path)})
-
-
-def exemplar(fields: Mapping[str, Any]) -> Exemplar:
-    """An exemplar of plain fields, its id made from its content if it has none."""
-    content = hashlib.sha256(fields.get("image") or b"")
-    content.update("\0".join(["", fields.get("text", ""), fields.get("polarity", "")]).encode())
-    return Exemplar(**{"id": content.hexdigest()[:32], **fields})
-
-
 def pictures_in(folder: Path) -> Iterator[Path]:
     """Every picture file below `folder`, by name, one folder's names in memory at a time."""
     for here, folders, files in os.walk(folder):
@@ -143,7 +112,7 @@ def read_picture(path: Path) -> bytes:
         return file.read(MAX_FILE + 1)
 
 
-def rows(path: Path, any_of: tuple[str, ...]) -> Iterator[dict[str, str]]:
+def rows(path: Path, any_of: tuple[str, ...], *, strip: bool = True) -> Iterator[dict[str, str]]:
     """The rows of a CSV file with a header, UTF-8 with or without a byte order mark.
 
     Raises `ValueError` unless it has at least one of the columns `any_of`.
@@ -153,7 +122,8 @@ def rows(path: Path, any_of: tuple[str, ...]) -> Iterator[dict[str, str]]:
         if not set(any_of) & set(reader.fieldnames or ()):
             raise ValueError(f"{path} has neither of the columns {' and '.join(any_of)}.")
         for row in reader:
-            yield {name: (value or "").strip() for name, value in row.items() if name}
+            given = {name: value or "" for name, value in row.items() if name}
+            yield {k: v.strip() for k, v in given.items()} if strip else given
 
 
 def _checked(ad: Ad, size: int) -> Ad:

@@ -12,8 +12,10 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, 
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
-from adjudicate.client import AsyncClient, AsyncLibrary
+from adjudicate.client import AsyncClient
 from adjudicate.defaults import DEFAULT_URL
+from adjudicate.library import AsyncLibrary
+from adjudicate.thresholds import AsyncThresholds
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -106,7 +108,25 @@ class Library:
     list = _call(AsyncLibrary.list)
     get = _call(AsyncLibrary.get)
     add = _call(AsyncLibrary.add)
+    held = _call(AsyncLibrary.held)
+    set = _call(AsyncLibrary.set)
     remove = _call(AsyncLibrary.remove)
+    banks = _call(AsyncLibrary.banks)
+    switch_bank = _call(AsyncLibrary.switch_bank)
+    changes = _call(AsyncLibrary.changes)
+
+
+class Thresholds:
+    """`AsyncThresholds`, waited for."""
+
+    def __init__(self, thresholds: AsyncThresholds, loop: _Loop) -> None:
+        self._async = thresholds
+        self._loop = loop
+
+    list = _call(AsyncThresholds.list)
+    get = _call(AsyncThresholds.get)
+    add = _call(AsyncThresholds.add)
+    set = _call(AsyncThresholds.set)
 
 
 class Client:
@@ -123,10 +143,13 @@ class Client:
         self._closed = False
         self.url = self._async.url
         self.library = Library(self._async.library, self._loop)
+        self.thresholds = Thresholds(self._async.thresholds, self._loop)
 
     review = _stream(AsyncClient.review)
     review_all = _call(AsyncClient.review_all)
     embed = _call(AsyncClient.embed)
+    rank = _call(AsyncClient.rank)
+    classify = _call(AsyncClient.classify)
     search = _call(AsyncClient.search)
     decision = _call(AsyncClient.decision)
     decisions = _call(AsyncClient.decisions)

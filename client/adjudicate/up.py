@@ -36,11 +36,7 @@ def up(flow: Path | None = None) -> int:
     path = find_flow(flow)
     warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
     os.environ.setdefault("JINA_LOG_LEVEL", "ERROR")
-    for needed in ("executors", "torch", "open_clip", "transformers", "sqlalchemy"):
-        if importlib.util.find_spec(needed) is None:
-            raise ConfigurationError(
-                f"{needed} is not installed; the service needs `pip install '.[serve]'`."
-            )
+    check_serve()
     import jina
 
     try:
@@ -49,3 +45,12 @@ def up(flow: Path | None = None) -> int:
     except SystemExit as stop:
         return int(stop.code or 0)
     return 0
+
+
+def check_serve() -> None:
+    """Raises `ConfigurationError` when the `serve` extra is not installed."""
+    for needed in ("executors", "torch", "open_clip", "transformers", "sqlalchemy"):
+        if importlib.util.find_spec(needed) is None:
+            raise ConfigurationError(
+                f"{needed} is not installed; the service needs `pip install '.[serve]'`."
+            )

@@ -24,7 +24,9 @@ from websockets.asyncio.server import ServerConnection, serve
 from adjudicate.documents import (
     AD_FIELDS,
     Ad,
+    Bank,
     Case,
+    Change,
     Decision,
     Exemplar,
     Finding,
@@ -36,6 +38,7 @@ from adjudicate.documents import (
 from adjudicate.errors import STATUS, AdjudicateError, Code
 from adjudicate.tracing import trace_id
 from adjudicate.transports.faults import fault
+from tests.client.fake_library import FakeLibrary
 
 ROOMS = ("encoder", "library", "judge", "ledger")
 
@@ -58,7 +61,11 @@ class FakeService:
         self.room_down = ""
         self.in_flight = self.most_in_flight = 0
         self.decided: dict[str, Decision] = {}
-        self.exemplars: dict[str, Exemplar] = {}
+        self.library = FakeLibrary()
+
+    @property
+    def exemplars(self) -> dict[str, Exemplar]:
+        return self.library.exemplars
 
     def refuse(self) -> None:
         if self.faults:
@@ -123,22 +130,6 @@ class FakeService:
             Match(exemplar_id=name, similarity=1 - n / 10) for n, name in enumerate(names[:limit])
         ]
 
-    def page(self, parameters: dict[str, Any]) -> list[Exemplar]:
-        limit, offset = int(parameters.get("limit", 100)), int(parameters.get("offset", 0))
-        wanted = [
-            exemplar
-            for exemplar in self.exemplars.values()
-            if exemplar.category == (parameters.get("category") or exemplar.category)
-            and exemplar.polarity == (parameters.get("polarity") or exemplar.polarity)
-        ]
-        return wanted[offset : offset + limit]
-
-    def add(self, exemplars: list[Exemplar]) -> list[Exemplar]:
-        for exemplar in exemplars:
-            exemplar.added_at = "2025-01-01T00:00:00Z"
-            self.exemplars[exemplar.id] = exemplar
-        return exemplars
-
     def rooms(self) -> list[RoomStatus]:
         return [RoomStatus(room=room, ready=room != self.room_down) for room in ROOMS]
 
@@ -151,21 +142,37 @@ class FakeService:
         if op == "search":
             found = [(ad, self.search(ad, body["limit"])) for ad in ads]
             return {"results": [{"ad_id": ad.id, "matches": _json(m)} for ad, m in found]}
-        if op == "library.list":
-            return {"exemplars": _json(self.page(body))}
-        if op == "library.add":
-            return {"exemplars": _json(self.add([Exemplar(**e) for e in body["exemplars"]]))}
+        if op.startswith("library."):
+            return self.library_operation(op.removeprefix("library."), body)
         if op == "decisions":
             return {"decisions": _json(list(self.decided.values())[: int(body["limit"])])}
         if op == "status":
             return {"rooms": _json(self.rooms())}
-        held: dict[str, Any] = self.decided if op == "decision" else self.exemplars
-        if body["id"] not in held:
+        if body["id"] not in self.decided:
             raise fault(Code.NOT_FOUND)
-        if op == "library.remove":
-            del held[body["id"]]
+        return self.decided[body["id"]].model_dump(mode="json")
+
+    def library_operation(self, op: str, body: dict[str, Any]) -> Any:
+        library = self.library
+        fields = {k: v for k, v in body.items() if k not in ("id", "op", "request_id")}
+        if op == "list":
+            return {"exemplars": _json(library.page(body))}
+        if op == "add":
+            added = library.add([Exemplar(**e) for e in body["exemplars"]], body["dry_run"])
+            return {"exemplars": _json(added)}
+        if op == "held":
+            return {"exemplars": _json(library.held(body["hashes"]))}
+        if op == "banks":
+            return {"banks": _json(library.banks())}
+        if op == "changes":
+            return {"changes": _json(library.changes(body["exemplar"]))}
+        if op == "remove":
+            library.remove(body["id"], fields)
             return {}
-        return held[body["id"]].model_dump(mode="json")
+        if op == "get":
+            return library.get(body["id"]).model_dump(mode="json")
+        answer = {"set": library.set, "bank": library.bank}[op](body["id"], fields)
+        return answer.model_dump(mode="json")
 
 
 def _json(documents: list[Any]) -> list[Any]:
@@ -234,22 +241,44 @@ class GrpcDoor(jina_pb2_grpc.JinaSingleDataRequestRPCServicer):
             for case in cases:
                 case.matches = DocList[Match](service.search(case, int(parameters["limit"])))
             return DocList[Case](cases)
-        if endpoint == "/library/add":
-            return DocList[Exemplar](service.add(sent(Exemplar)))
+        if endpoint.startswith("/library/"):
+            return self._library(endpoint.removeprefix("/library/"), sent, dict(parameters))
         lookup = sent(Lookup)[0]
-        if endpoint == "/library/list":
-            if lookup.id == "":
-                return DocList[Exemplar](service.page(parameters))
-            held = service.exemplars.get(lookup.id)
-            return DocList[Exemplar]([held] if held else [])
-        if endpoint == "/library/remove":
-            lookup.found = service.exemplars.pop(lookup.id, None) is not None
-            return DocList[Lookup]([lookup])
         assert endpoint == "/decision"
         if lookup.id == "":
             return DocList[Decision](list(service.decided.values())[: int(parameters["limit"])])
         missing = Decision(problem=Problem(code=Code.NOT_FOUND))
         return DocList[Decision]([service.decided.get(lookup.id, missing)])
+
+    def _library(self, op: str, sent: Any, parameters: dict[str, Any]) -> DocList[Any]:
+        library = self.service.library
+        if op == "add":
+            dry_run = parameters.get("dry_run", False)
+            return DocList[Exemplar](library.add(sent(Exemplar), dry_run))
+        lookups = sent(Lookup)
+        asked = lookups[0].id
+        if op == "list" and not asked:
+            return DocList[Exemplar](library.page(parameters))
+        if op == "held":
+            held = {e.content_hash: e for e in library.held([lookup.id for lookup in lookups])}
+            missing = Exemplar(problem=Problem(code=Code.NOT_FOUND))
+            return DocList[Exemplar]([held.get(lookup.id, missing) for lookup in lookups])
+        if op == "banks":
+            return DocList[Bank](library.banks())
+        if op == "bank":
+            return DocList[Bank]([library.bank(asked, parameters)])
+        if op == "changes":
+            return DocList[Change](library.changes(asked))
+        try:
+            if op == "remove":
+                library.remove(asked, parameters)
+                return DocList[Lookup](lookups)
+            found = library.set(asked, parameters) if op == "set" else library.get(asked)
+        except AdjudicateError as error:
+            problem = Problem(code=error.code)
+            kind = Lookup if op == "remove" else Exemplar
+            return DocList[kind]([kind(id=asked, problem=problem)])
+        return DocList[Exemplar]([found])
 
 
 def http_door(service: FakeService) -> Starlette:
@@ -271,7 +300,8 @@ def http_door(service: FakeService) -> Starlette:
             if op == "review":
                 ads = [_known(ad) for ad in (await request.json())["ads"]]
                 return JSONResponse({"decisions": _json(await service.review_in_order(ads))})
-            sent = await request.json() if request.method == "POST" else {**request.query_params}
+            in_body = request.method in ("POST", "PATCH")
+            sent = await request.json() if in_body else {**request.query_params}
             result = await service.operation(op, {**sent, **request.path_params})
         except AdjudicateError as error:
             return problem(error)
@@ -283,7 +313,12 @@ def http_door(service: FakeService) -> Starlette:
         ("POST", "/v1/search"): "search",
         ("GET", "/v1/library"): "library.list",
         ("POST", "/v1/library"): "library.add",
+        ("POST", "/v1/library/held"): "library.held",
+        ("GET", "/v1/library/banks"): "library.banks",
+        ("PATCH", "/v1/library/banks/{id:path}"): "library.bank",
+        ("GET", "/v1/library/changes"): "library.changes",
         ("GET", "/v1/library/{id:path}"): "library.get",
+        ("PATCH", "/v1/library/{id:path}"): "library.set",
         ("DELETE", "/v1/library/{id:path}"): "library.remove",
         ("GET", "/v1/decisions/{id}"): "decision",
         ("GET", "/v1/decisions"): "decisions",

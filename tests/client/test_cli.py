@@ -224,38 +224,6 @@ def test_the_library(tmp_path: Path, service: FakeService) -> None:
     assert invoke("library", "show", exemplar_id).exit_code == 1
 
 
-def test_import_of_a_table_adds_nothing_twice(tmp_path: Path, service: FakeService) -> None:
-    (tmp_path / "1.png").write_bytes(PNG)
-    (tmp_path / "exemplars.csv").write_text(
-        "file,text,category,rule,severity,polarity,note\n"
-        "1.png,,drug,r-1,high,violation,a note\n"
-        ",Supports normal sleep,food,,low,lookalike,\n",
-        encoding="utf-8",
-    )
-    for path in (tmp_path, tmp_path / "exemplars.csv"):
-        result = invoke("library", "import", str(path))
-        assert result.exit_code == 0, result.stderr
-        assert result.stdout == "2 exemplars added\n"
-    picture, copy = service.exemplars.values()
-    assert (picture.image, picture.severity, picture.note) == (PNG, "high", "a note")
-    assert (copy.text, copy.polarity) == ("Supports normal sleep", "lookalike")
-
-
-def test_import_of_a_folder_of_pictures(tmp_path: Path, service: FakeService) -> None:
-    for number in range(3):
-        (tmp_path / f"{number}.png").write_bytes(PNG + bytes([number]))
-    assert invoke("library", "import", str(tmp_path), "--category", "food").exit_code == 0
-    assert [exemplar.category for exemplar in service.exemplars.values()] == ["food"] * 3
-
-
-def test_import_of_a_wrong_value_is_one_sentence(tmp_path: Path) -> None:
-    (tmp_path / "exemplars.csv").write_text("text,polarity\nx,neither\n", encoding="utf-8")
-    result = invoke("library", "import", str(tmp_path))
-    assert result.exit_code == 2
-    assert "must be one of violation, lookalike" in result.stderr
-    assert result.stderr.count("\n") == 1
-
-
 def test_headers(service: FakeService) -> None:
     invoke("review", "--text", "fine", "-H", "Authorization: Bearer t")
     assert service.headers[-1]["authorization"] == "Bearer t"

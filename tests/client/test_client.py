@@ -170,11 +170,23 @@ async def test_a_refusal_is_not_repeated(address: str, service: FakeService) -> 
     assert len(service.faults) == 1
 
 
-async def test_adding_to_the_library_is_not_repeated(address: str, service: FakeService) -> None:
+async def test_adding_to_the_library_is_repeated_until_the_service_is_back(
+    address: str, service: FakeService
+) -> None:
+    service.faults = down(2)
+    async with AsyncClient(address, retries=3) as client:
+        (held,) = await client.library.add(adjudicate.Exemplar(text="cure"))
+    assert held.problem is None
+    assert len(service.exemplars) == 1
+
+
+async def test_removing_from_the_library_is_not_repeated(
+    address: str, service: FakeService
+) -> None:
     service.faults = down(2)
     async with AsyncClient(address, retries=3) as client:
         with pytest.raises(ServiceError):
-            await client.library.add(adjudicate.Exemplar(text="cure"))
+            await client.library.remove("e")
     assert len(service.faults) == 1
 
 

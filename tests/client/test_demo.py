@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from adjudicate import Ad, Decision, Finding, Match, Problem, ServiceError
+from adjudicate import Ad, Decision, Exemplar, Finding, Match, Problem, ServiceError
 from adjudicate.demo.flow import RunningFlow, free_port
 from adjudicate.demo.metrics import numbers, percentile
 from adjudicate.demo.output import as_json, write
@@ -162,6 +162,27 @@ async def test_a_decision_with_everything_in_it_renders(session: Session) -> Non
     page = render(replace(session, runs=[run]), numbers(session))
     assert "21 CFR 202.1" in page, "the rule's law comes from the policy"
     assert "&lt;i&gt;x&lt;/i&gt;" in page
+
+
+@pytest.mark.parametrize("signal", ["image", "hash", "text", "image-text"])
+async def test_the_exemplar_is_shown_by_what_is_alike(session: Session, signal: str) -> None:
+    known = Exemplar(id="x1", image=png(30, 200, 30), text="Cures all")
+    match = Match(exemplar_id="x1", similarity=0.93, threshold=0.8, signal=signal)
+    seen = replace(session, nearest={"v1": match}, exemplars={"x1": known})
+    page = render(seen, numbers(seen))
+    assert f"by {signal} 0.93" in page
+    assert (data_uri(png(30, 200, 30)) in page) is (signal in ("image", "hash"))
+    assert "Cures all" in page
+
+
+async def test_a_term_is_shown_by_its_words(session: Session) -> None:
+    match = Match(exemplar_id="", rule="US-FTC", signal="term", similarity=1, matched="Pr0ven <to>")
+    found = decided("v1", "escalate", matches=[match])
+    run = replace(session.runs[0], decisions={**session.runs[0].decisions, "v1": found})
+    seen = replace(session, runs=[run], nearest={"v1": match})
+    page = render(seen, numbers(seen))
+    assert "A term of US-FTC in the copy" in page
+    assert page.count("“Pr0ven &lt;to&gt;”") == 2
 
 
 @pytest.mark.parametrize(

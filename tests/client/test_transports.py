@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from adjudicate import Ad, AsyncClient, Exemplar, RequestError, ServiceError
+from adjudicate.content import content_hash
 from adjudicate.documents import Problem
 from adjudicate.errors import Code
 from adjudicate.transports import parse_url
@@ -135,6 +136,45 @@ async def test_library(url: str, service: FakeService) -> None:
             with pytest.raises(RequestError) as caught:
                 await missing
             assert caught.value.code is Code.NOT_FOUND
+
+
+async def test_what_the_library_holds_is_asked_by_content(url: str, service: FakeService) -> None:
+    async with AsyncClient(url) as client:
+        held, _ = await client.library.add(
+            [Exemplar(id="e1", image=PNG, text="x"), Exemplar(id="e2", text="y")]
+        )
+        assert held.content_hash == content_hash(PNG, "x")
+        found = await client.library.held([held.content_hash, "0" * 64])
+        assert {content: exemplar.id for content, exemplar in found.items()} == {
+            held.content_hash: "e1"
+        }
+        (again,) = await client.library.add(Exemplar(id="e9", text="y"))
+        assert again.repeats == "e2"
+        (dry,) = await client.library.add(Exemplar(id="e3", text="z"), dry_run=True)
+        assert dry.problem is None
+    assert list(service.exemplars) == ["e1", "e2"]
+
+
+async def test_exemplars_and_banks_are_switched_and_the_log_is_read(url: str) -> None:
+    async with AsyncClient(url) as client:
+        library = client.library
+        await library.add([Exemplar(id="e/1", text="x"), Exemplar(id="e2", text="y", bank="b/1")])
+        off = await library.set("e/1", enabled=False, note="too wide", by="ann", why="vitamins")
+        assert (off.enabled, off.note) == (False, "too wide")
+        bank = await library.switch_bank("b/1", False, by="bob", note="season")
+        assert (bank.name, bank.enabled, bank.exemplars) == ("b/1", False, 1)
+        assert [(b.name, b.enabled) for b in await library.banks()] == [
+            ("b/1", False),
+            ("main", True),
+        ]
+        assert [e.id for e in await library.list(bank="b/1")] == ["e2"]
+        assert [e.id for e in await library.list(sort="id", after="e/1")] == ["e2"]
+        said = [(c.by, c.note) for c in await library.changes("e/1")]
+        assert said == [("ann", "vitamins")]
+        assert [change.by for change in await library.changes()] == ["bob", "ann"]
+        with pytest.raises(RequestError) as caught:
+            await library.set("none", enabled=True)
+        assert caught.value.code is Code.NOT_FOUND
 
 
 async def test_recorded_decisions(url: str) -> None:

@@ -8,8 +8,10 @@ from typing import Annotated
 
 import typer
 
-from adjudicate.cli import library, options
+from adjudicate.cli import encoder, library, options, thresholds
+from adjudicate.cli.calibrate import calibrate
 from adjudicate.cli.exits import HELP, Exit, one_sentence, run
+from adjudicate.cli.ranking import classify, rank
 
 app = typer.Typer(
     name="adjudicate",
@@ -20,6 +22,11 @@ app = typer.Typer(
     epilog=HELP,
 )
 app.add_typer(library.app, name="library")
+app.add_typer(encoder.app, name="encoder")
+app.add_typer(thresholds.app, name="thresholds")
+app.command()(calibrate)
+app.command()(rank)
+app.command()(classify)
 
 
 class Market(StrEnum):

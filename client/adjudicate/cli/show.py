@@ -10,7 +10,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from adjudicate.documents import Decision, Exemplar, RoomStatus
+from adjudicate.documents import Decision, Match, RoomStatus
 
 COLOURS = {"approve": "green", "reject": "red", "escalate": "yellow", "error": "magenta"}
 _WIDE = 100
@@ -28,7 +28,7 @@ class DecisionTable:
             console.width = _PIPED
         width = console.width
         self._numbers = width >= _WIDE
-        rest = width - 10 - (28 if self._numbers else 0) - 6
+        rest = width - 10 - (39 if self._numbers else 0) - 6
         self._widths = (rest * 3 // 10, 8, rest * 3 // 10, rest * 4 // 10)
         self._started = False
 
@@ -36,18 +36,17 @@ class DecisionTable:
         """Print one row, and the header before the first."""
         if not self._started:
             self._started = True
-            names = ("ad", "outcome", "rule", "claim", "sim", "prob", "ms")
+            names = ("ad", "outcome", "rule", "claim", "by", "sim", "prob", "ms")
             self._print([Text(name, style="bold") for name in names])
-        claim = decision.findings[0].claim if decision.findings else ""
-        if decision.problem is not None:
-            claim = decision.problem.detail or decision.problem.code
+        nearest = decision.matches[0] if decision.matches else None
         self._print(
             [
                 Text(decision.ad_id),
                 outcome(decision.outcome),
                 Text(decision.rule or ", ".join(decision.reasons), style="cyan"),
-                Text(claim),
-                Text(number(similarity(decision))),
+                Text(claim(decision)),
+                Text(nearest.signal if nearest else ""),
+                Text(number(similarity(nearest))),
                 Text(number(probability(decision))),
                 Text(f"{milliseconds(decision):.0f}"),
             ]
@@ -57,8 +56,10 @@ class DecisionTable:
         row = Table.grid(padding=(0, 1))
         for width in self._widths:
             row.add_column(width=width, no_wrap=True, overflow="ellipsis")
-        for width in (5, 5, 7) if self._numbers else ():
-            row.add_column(width=width, justify="right", no_wrap=True)
+        if self._numbers:
+            row.add_column(width=10, no_wrap=True)
+            for width in (5, 5, 7):
+                row.add_column(width=width, justify="right", no_wrap=True)
         row.add_row(*cells[: len(row.columns)])
         self._console.print(row)
 
@@ -68,9 +69,18 @@ def outcome(value: str) -> Text:
     return Text(value, style=f"bold {COLOURS.get(value, '')}")
 
 
-def similarity(decision: Decision) -> float | None:
-    """The nearest exemplar's."""
-    return max((match.similarity for match in decision.matches), default=None)
+def claim(decision: Decision) -> str:
+    """What the judge read, or what stopped the ad, or the words of its copy that are a term."""
+    if decision.problem is not None:
+        return decision.problem.detail or decision.problem.code
+    if decision.findings:
+        return decision.findings[0].claim
+    return next((match.matched for match in decision.matches if match.matched), "")
+
+
+def similarity(match: Match | None) -> float | None:
+    """The exemplar's; None for a term, which is there or not."""
+    return None if match is None or match.signal == "term" else match.similarity
 
 
 def probability(decision: Decision) -> float | None:
@@ -128,40 +138,12 @@ def decision_panel(decision: Decision) -> RenderableType:
         names = ("exemplar", "rule", "polarity", "by", "similarity")
         matches = Table(*names, box=box.SIMPLE)
         for match in decision.matches:
-            near = (match.exemplar_id, match.rule, match.polarity, match.signal)
-            matches.add_row(*map(Text, near), number(match.similarity))
+            what = match.exemplar_id or f"“{match.matched}”"
+            near = (what, match.rule, match.polarity, match.signal)
+            matches.add_row(*map(Text, near), number(similarity(match)))
         parts.append(matches)
     title = Text(f"{decision.ad_id}  ").append_text(outcome(decision.outcome))
     return Panel(Group(*parts), title=title, title_align="left")
-
-
-def exemplar_table(exemplars: Iterable[Exemplar]) -> Table:
-    """A page of the library."""
-    names = ("id", "polarity", "category", "rule", "severity", "holds", "text / note")
-    table = Table(*names, box=box.SIMPLE)
-    for exemplar in exemplars:
-        holds = " + ".join(
-            part for part, has in (("picture", exemplar.image), ("copy", exemplar.text)) if has
-        )
-        said = (exemplar.id or "", exemplar.polarity, exemplar.category, exemplar.rule)
-        more = (exemplar.severity, holds, exemplar.text or exemplar.note)
-        table.add_row(*map(Text, (*said, *more)))
-    return table
-
-
-def exemplar_panel(exemplar: Exemplar) -> RenderableType:
-    """One exemplar."""
-    facts = Table.grid(padding=(0, 2))
-    facts.add_column(style="bold")
-    for name in (
-        *("polarity", "category", "rule", "severity", "text", "note"),
-        *("added_by", "added_at", "encoder_version"),
-    ):
-        if getattr(exemplar, name):
-            facts.add_row(name.replace("_", " "), Text(getattr(exemplar, name)))
-    if exemplar.image:
-        facts.add_row("picture", f"{len(exemplar.image):,} bytes")
-    return Panel(facts, title=exemplar.id, title_align="left")
 
 
 def room_table(rooms: Iterable[RoomStatus]) -> Table:

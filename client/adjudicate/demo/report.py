@@ -42,6 +42,7 @@ class Card:
     nearest: Match | None
     exemplar: Exemplar | None
     exemplar_picture: str
+    """Empty where its text is what is alike."""
     rule: Rule | None
     ms: dict[str, float]
 
@@ -86,13 +87,14 @@ def card(session: Session, sample: Sample, rules: dict[str, Rule]) -> Card:
     decision = session.decisions.get(sample.ad_id)
     nearest = session.nearest.get(sample.ad_id)
     exemplar = session.exemplars.get(nearest.exemplar_id) if nearest else None
+    by_picture = nearest is not None and nearest.signal in ("image", "hash")
     return Card(
         sample=sample,
         decision=decision,
         picture=data_uri(sample.ad.image) if sample.label != "error" else "",
         nearest=nearest,
         exemplar=exemplar,
-        exemplar_picture=data_uri(exemplar.image) if exemplar else "",
+        exemplar_picture=data_uri(exemplar.image) if exemplar and by_picture else "",
         rule=rules.get(decision.rule) if decision else None,
         ms={run.protocol: run.ms[sample.ad_id] for run in session.runs if sample.ad_id in run.ms},
     )

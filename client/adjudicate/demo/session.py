@@ -10,12 +10,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from adjudicate.cli.importing import import_exemplars
 from adjudicate.client import AsyncClient
 from adjudicate.demo.samples import Sample, read_samples
 from adjudicate.documents import Decision, Exemplar, Match, RoomStatus
 from adjudicate.errors import AdjudicateError
-from adjudicate.sources import exemplars_at
+from adjudicate.transfer.importing import import_exemplars
+from adjudicate.transfer.reading import rows_at
 
 CONCURRENCY = 16
 TOLERANCE = 1e-3
@@ -43,7 +43,8 @@ class Session:
     rooms: Sequence[RoomStatus]
     library_size: int
     nearest: Mapping[str, Match] = field(default_factory=dict)
-    """The nearest exemplar of each ad that was screened, by ad id, above its threshold or not."""
+    """The best match of each ad that was screened, by ad id: a term, or else an exemplar, above its
+    threshold or not."""
     exemplars: Mapping[str, Exemplar] = field(default_factory=dict)
     """Those exemplars by their id, with their pictures."""
     broken: list[str] = field(default_factory=list)
@@ -60,20 +61,21 @@ async def review_samples(urls: Mapping[str, str], folder: Path, console: Console
     first = next(iter(urls.values()))
     async with AsyncClient(first, timeout=300) as client:
         with console.status("loading the library"):
-            added, refused = await import_exemplars(client, exemplars_at(folder / "exemplars", {}))
-        console.print(f"{added} exemplars in the library")
+            report = await import_exemplars(client, rows_at(folder / "exemplars", {}))
+        held = report.added + report.repeated
+        console.print(f"{held} exemplars in the library")
         rooms = await client.status()
     runs = []
     for protocol, url in urls.items():
         with console.status(f"reviewing {len(samples)} ads over {protocol}"):
             runs.append(await review_over(protocol, url, samples))
         console.print(f"{len(samples)} ads over {protocol} in {runs[-1].seconds:.1f} s")
-    session = Session(samples, runs, rooms, added)
+    session = Session(samples, runs, rooms, held)
     async with AsyncClient(first) as client:
         session.nearest = await nearest_matches(client, session)
-        ids = {match.exemplar_id for match in session.nearest.values()}
+        ids = {match.exemplar_id for match in session.nearest.values() if match.exemplar_id}
         session.exemplars = {name: await client.library.get(name) for name in sorted(ids)}
-    session.broken = [f"exemplar refused: {sentence}" for sentence in refused]
+    session.broken = [f"exemplar {line}" for line in report.lines if ": refused: " in line]
     session.broken += expectations(samples, runs)
     return session
 

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
 
 from adjudicate.answers import Embedding, SearchResult
-from adjudicate.documents import Ad, Decision, Exemplar, RoomStatus
+from adjudicate.documents import (
+    Ad,
+    Bank,
+    Change,
+    Decision,
+    Exemplar,
+    Ranking,
+    RoomStatus,
+    ThresholdVersion,
+)
 from adjudicate.errors import Code, ServiceError
+
+Fields = Mapping[str, Any]
+"""What an operation sets, by name."""
 
 
 @dataclass(frozen=True)
@@ -19,12 +31,14 @@ class Page:
     offset: int = 0
     category: str = ""
     polarity: str = ""
+    bank: str = ""
+    sort: str = "newest"
+    after: str = ""
 
     def parameters(self) -> dict[str, str | int]:
         """The fields that are set, as a request carries them."""
-        named = {"category": self.category, "polarity": self.polarity}
-        filters = {name: value for name, value in named.items() if value}
-        return {"limit": self.limit, "offset": self.offset, **filters}
+        set_ = {name: value for name, value in asdict(self).items() if value}
+        return {**set_, "limit": self.limit, "offset": self.offset}
 
 
 class Transport(Protocol):
@@ -40,15 +54,43 @@ class Transport(Protocol):
 
     async def embed(self, ads: Sequence[Ad]) -> list[Embedding]: ...
 
-    async def search(self, ads: Sequence[Ad], limit: int) -> list[SearchResult]: ...
+    async def search(
+        self, ads: Sequence[Ad], limit: int, *, per_category: bool = False
+    ) -> list[SearchResult]: ...
+
+    async def rank(self, queries: Sequence[Ranking]) -> list[Ranking]: ...
+
+    async def classify(
+        self, queries: Sequence[Ranking], labels: Sequence[str], template: str
+    ) -> list[Ranking]: ...
 
     async def list_exemplars(self, page: Page) -> list[Exemplar]: ...
 
     async def get_exemplar(self, exemplar_id: str) -> Exemplar: ...
 
-    async def add_exemplars(self, exemplars: Sequence[Exemplar]) -> list[Exemplar]: ...
+    async def add_exemplars(
+        self, exemplars: Sequence[Exemplar], dry_run: bool
+    ) -> list[Exemplar]: ...
 
-    async def remove_exemplar(self, exemplar_id: str) -> None: ...
+    async def held_exemplars(self, content_hashes: Sequence[str]) -> list[Exemplar]: ...
+
+    async def set_exemplar(self, exemplar_id: str, fields: Fields) -> Exemplar: ...
+
+    async def remove_exemplar(self, exemplar_id: str, said: Fields) -> None: ...
+
+    async def banks(self) -> list[Bank]: ...
+
+    async def switch_bank(self, name: str, fields: Fields) -> Bank: ...
+
+    async def changes(self, exemplar_id: str, limit: int, offset: int) -> list[Change]: ...
+
+    async def list_thresholds(self) -> list[ThresholdVersion]: ...
+
+    async def get_thresholds(self, version: str) -> ThresholdVersion: ...
+
+    async def add_thresholds(self, version: ThresholdVersion) -> ThresholdVersion: ...
+
+    async def set_thresholds(self, asked: ThresholdVersion) -> ThresholdVersion: ...
 
     async def decision(self, decision_id: str) -> Decision: ...
 

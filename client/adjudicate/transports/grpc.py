@@ -23,16 +23,28 @@ with warnings.catch_warnings():
     from jina.types.request.data import DataRequest
 
 from adjudicate.answers import Embedding, SearchResult
-from adjudicate.documents import Ad, Case, Decision, Exemplar, Lookup, RoomStatus
+from adjudicate.documents import (
+    Ad,
+    Bank,
+    Case,
+    Change,
+    Decision,
+    Exemplar,
+    Lookup,
+    RoomStatus,
+)
 from adjudicate.errors import AdjudicateError, Code, RequestError, ServiceError
 from adjudicate.transports.address import Address
-from adjudicate.transports.base import Page, in_order
+from adjudicate.transports.base import Fields, Page, in_order
 from adjudicate.transports.faults import fault, from_text, interrupted, unreachable
+from adjudicate.transports.rankings import GrpcRankings
+from adjudicate.transports.thresholds import GrpcThresholds
 
 D = TypeVar("D", bound=BaseDoc)
 
 ROOMS = ("encoder", "library", "judge", "ledger")
 _SCREEN = "^(encoder|library)$"
+_LIBRARY = "^library$"
 _OPTIONS = [
     ("grpc.max_send_message_length", -1),
     ("grpc.max_receive_message_length", -1),
@@ -51,7 +63,7 @@ _CODES = {
 }
 
 
-class GrpcTransport:
+class GrpcTransport(GrpcThresholds, GrpcRankings):
     """One HTTP/2 connection to the gateway."""
 
     def __init__(self, address: Address, headers: Mapping[str, str]) -> None:
@@ -86,43 +98,90 @@ class GrpcTransport:
             for case in cases
         ]
 
-    async def search(self, ads: Sequence[Ad], limit: int) -> list[SearchResult]:
+    async def search(
+        self, ads: Sequence[Ad], limit: int, *, per_category: bool = False
+    ) -> list[SearchResult]:
         """Answered by encoder and library."""
+        parameters = {"limit": limit, **({"per_category": True} if per_category else {})}
         cases = await self._post(
-            "/search", DocList[Ad](ads), Case, rooms=_SCREEN, parameters={"limit": limit}
+            "/search", DocList[Ad](ads), Case, rooms=_SCREEN, parameters=parameters
         )
-        return [SearchResult(_ad_id(case), list(case.matches), case.problem) for case in cases]
+        return [
+            SearchResult(_ad_id(case), list(case.matches), case.problem, dict(case.versions))
+            for case in cases
+        ]
 
     async def list_exemplars(self, page: Page) -> list[Exemplar]:
         """One page of the library."""
-        return await self._post(
-            "/library/list",
-            DocList[Lookup]([Lookup(id="")]),
-            Exemplar,
-            rooms="^library$",
-            parameters=page.parameters(),
-        )
+        return await self._library("/library/list", "", Exemplar, page.parameters())
 
     async def get_exemplar(self, exemplar_id: str) -> Exemplar:
         """One exemplar with its picture."""
         lookup = DocList[Lookup]([Lookup(id=exemplar_id)])
         found = await self._post(
-            "/library/list", lookup, Exemplar, rooms="^library$", parameters={"image": True}
+            "/library/list", lookup, Exemplar, rooms=_LIBRARY, parameters={"image": True}
         )
         return _only(found)
 
-    async def add_exemplars(self, exemplars: Sequence[Exemplar]) -> list[Exemplar]:
-        """The exemplars as the library holds them now."""
+    async def add_exemplars(self, exemplars: Sequence[Exemplar], dry_run: bool) -> list[Exemplar]:
+        """The exemplars as the library holds them now, or would."""
         return await self._post(
-            "/library/add", DocList[Exemplar](exemplars), Exemplar, rooms=_SCREEN
+            "/library/add",
+            DocList[Exemplar](exemplars),
+            Exemplar,
+            rooms=_SCREEN,
+            parameters={"dry_run": True} if dry_run else None,
         )
 
-    async def remove_exemplar(self, exemplar_id: str) -> None:
+    async def held_exemplars(self, content_hashes: Sequence[str]) -> list[Exemplar]:
+        """Those of these contents that are held."""
+        asked = DocList[Lookup]([Lookup(id=content) for content in content_hashes])
+        found = await self._post("/library/held", asked, Exemplar, rooms=_LIBRARY)
+        return [
+            _sound(exemplar)
+            for exemplar in found
+            if exemplar.problem is None or exemplar.problem.code != Code.NOT_FOUND
+        ]
+
+    async def set_exemplar(self, exemplar_id: str, fields: Fields) -> Exemplar:
+        """The exemplar as it is now."""
+        return await self._library_one("/library/set", exemplar_id, Exemplar, fields)
+
+    async def remove_exemplar(self, exemplar_id: str, said: Fields) -> None:
         """Take one exemplar out."""
-        lookup = DocList[Lookup]([Lookup(id=exemplar_id)])
-        answers = await self._post("/library/remove", lookup, Lookup, rooms="^library$")
-        if not all(answer.found for answer in answers):
+        answer = await self._library_one("/library/remove", exemplar_id, Lookup, said)
+        if not answer.found:
             raise RequestError(Code.NOT_FOUND)
+
+    async def banks(self) -> list[Bank]:
+        """Every bank."""
+        return await self._library("/library/banks", "", Bank, {})
+
+    async def switch_bank(self, name: str, fields: Fields) -> Bank:
+        """The bank as it is now."""
+        return await self._library_one("/library/bank", name, Bank, fields)
+
+    async def changes(self, exemplar_id: str, limit: int, offset: int) -> list[Change]:
+        """The log of one exemplar, or of all."""
+        page = {"limit": limit, "offset": offset}
+        return await self._library("/library/changes", exemplar_id, Change, page)
+
+    async def _library(
+        self, endpoint: str, asked: str, answer: type[D], parameters: Mapping[str, Any]
+    ) -> list[D]:
+        lookup = DocList[Lookup]([Lookup(id=asked)])
+        found = await self._post(
+            endpoint, lookup, answer, rooms=_LIBRARY, parameters=dict(parameters)
+        )
+        return [_sound(item) for item in found]
+
+    async def _library_one(
+        self, endpoint: str, asked: str, answer: type[D], parameters: Mapping[str, Any]
+    ) -> D:
+        found = await self._library(endpoint, asked, answer, parameters)
+        if not found:
+            raise RequestError(Code.NOT_FOUND)
+        return found[0]
 
     async def decision(self, decision_id: str) -> Decision:
         """One recorded decision."""
@@ -174,7 +233,7 @@ class GrpcTransport:
         answer: type[D],
         *,
         rooms: str = "",
-        parameters: Mapping[str, str | int] | None = None,
+        parameters: Mapping[str, Any] | None = None,
         metadata: tuple[tuple[str, str], ...] = (),
     ) -> list[D]:
         request = DataRequest()
@@ -214,6 +273,13 @@ def _ad_id(case: Case) -> str:
 
 def _vector(values: Any) -> NDArray[np.float32] | None:
     return None if values is None else np.asarray(values, dtype=np.float32)
+
+
+def _sound(answer: Any) -> Any:
+    """The answer. Its problem, where the request was about it alone, is the request's."""
+    if answer.problem is not None:
+        raise fault(Code(answer.problem.code), answer.problem.detail)
+    return answer
 
 
 def _only(found: list[Any]) -> Any:

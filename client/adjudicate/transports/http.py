@@ -21,11 +21,22 @@ CONNECT_S = 10.0
 _ROUTES = {
     "review": ("POST", "/v1/review"),
     "embed": ("POST", "/v1/embed"),
+    "rank": ("POST", "/v1/rank"),
+    "classify": ("POST", "/v1/classify"),
     "search": ("POST", "/v1/search"),
     "library.list": ("GET", "/v1/library"),
     "library.get": ("GET", "/v1/library/{id}"),
     "library.add": ("POST", "/v1/library"),
+    "library.held": ("POST", "/v1/library/held"),
+    "library.set": ("PATCH", "/v1/library/{id}"),
     "library.remove": ("DELETE", "/v1/library/{id}"),
+    "library.banks": ("GET", "/v1/library/banks"),
+    "library.bank": ("PATCH", "/v1/library/banks/{id}"),
+    "library.changes": ("GET", "/v1/library/changes"),
+    "thresholds.list": ("GET", "/v1/thresholds"),
+    "thresholds.get": ("GET", "/v1/thresholds/{id}"),
+    "thresholds.add": ("POST", "/v1/thresholds"),
+    "thresholds.set": ("PATCH", "/v1/thresholds/{id}"),
     "decision": ("GET", "/v1/decisions/{id}"),
     "decisions": ("GET", "/v1/decisions"),
     "status": ("GET", "/v1/status"),
@@ -69,8 +80,8 @@ class HttpTransport(JsonTransport):
         method, path = _ROUTES[op]
         if "{id}" in path:
             path = path.format(id=quote(body["id"], safe=""))
-            body = {}
-        sent = {"json": body} if method == "POST" else {"params": body}
+            body = {name: value for name, value in body.items() if name != "id"}
+        sent = {"json": body} if method in ("POST", "PATCH") else {"params": body}
         try:
             response = await self._http.request(method, path, headers=headers, **sent)  # type: ignore[arg-type]
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:

@@ -16,6 +16,8 @@ from adjudicate.documents import (
     AD_FIELDS,
     EXEMPLAR_FIELDS,
     Ad,
+    Bank,
+    Change,
     Decision,
     Exemplar,
     Match,
@@ -23,7 +25,9 @@ from adjudicate.documents import (
     RoomStatus,
 )
 from adjudicate.errors import Code, ServiceError
-from adjudicate.transports.base import Page
+from adjudicate.transports.base import Fields, Page
+from adjudicate.transports.rankings import JsonRankings
+from adjudicate.transports.thresholds import JsonThresholds
 
 D = TypeVar("D", bound=BaseDoc)
 
@@ -47,7 +51,7 @@ def read(kind: type[D], data: Any) -> D:
         raise ServiceError(Code.INTERNAL, detail) from error
 
 
-class JsonTransport(ABC):
+class JsonTransport(JsonThresholds, JsonRankings, ABC):
     """Every operation but the review, over one method `call`."""
 
     @abstractmethod
@@ -74,14 +78,18 @@ class JsonTransport(ABC):
             for item in _items(await self.call("embed", ads_body(ads)), "embeddings")
         ]
 
-    async def search(self, ads: Sequence[Ad], limit: int) -> list[SearchResult]:
+    async def search(
+        self, ads: Sequence[Ad], limit: int, *, per_category: bool = False
+    ) -> list[SearchResult]:
         """The nearest exemplars of each ad."""
-        answer = await self.call("search", {**ads_body(ads), "limit": limit})
+        asked = {"limit": limit, **({"per_category": True} if per_category else {})}
+        answer = await self.call("search", {**ads_body(ads), **asked})
         return [
             SearchResult(
                 item.get("ad_id", ""),
                 [read(Match, match) for match in item.get("matches") or []],
                 _problem(item),
+                item.get("versions") or {},
             )
             for item in _items(answer, "results")
         ]
@@ -95,18 +103,42 @@ class JsonTransport(ABC):
         """One exemplar with its picture."""
         return read(Exemplar, await self.call("library.get", {"id": exemplar_id}))
 
-    async def add_exemplars(self, exemplars: Sequence[Exemplar]) -> list[Exemplar]:
-        """The exemplars as the library holds them now."""
+    async def add_exemplars(self, exemplars: Sequence[Exemplar], dry_run: bool) -> list[Exemplar]:
+        """The exemplars as the library holds them now, or would."""
         bodies = [
             exemplar.model_dump(mode="json", include=_EXEMPLAR, exclude_none=True)
             for exemplar in exemplars
         ]
-        answer = await self.call("library.add", {"exemplars": bodies})
+        answer = await self.call("library.add", {"exemplars": bodies, "dry_run": dry_run})
         return [read(Exemplar, item) for item in _items(answer, "exemplars")]
 
-    async def remove_exemplar(self, exemplar_id: str) -> None:
+    async def held_exemplars(self, content_hashes: Sequence[str]) -> list[Exemplar]:
+        """Those of these contents that are held."""
+        answer = await self.call("library.held", {"hashes": list(content_hashes)})
+        return [read(Exemplar, item) for item in _items(answer, "exemplars")]
+
+    async def set_exemplar(self, exemplar_id: str, fields: Fields) -> Exemplar:
+        """The exemplar as it is now."""
+        return read(Exemplar, await self.call("library.set", {**fields, "id": exemplar_id}))
+
+    async def remove_exemplar(self, exemplar_id: str, said: Fields) -> None:
         """Take one exemplar out."""
-        await self.call("library.remove", {"id": exemplar_id})
+        await self.call("library.remove", {**said, "id": exemplar_id})
+
+    async def banks(self) -> list[Bank]:
+        """Every bank."""
+        answer = await self.call("library.banks", {})
+        return [read(Bank, item) for item in _items(answer, "banks")]
+
+    async def switch_bank(self, name: str, fields: Fields) -> Bank:
+        """The bank as it is now."""
+        return read(Bank, await self.call("library.bank", {**fields, "id": name}))
+
+    async def changes(self, exemplar_id: str, limit: int, offset: int) -> list[Change]:
+        """The log of one exemplar, or of all."""
+        asked = {"exemplar": exemplar_id, "limit": limit, "offset": offset}
+        answer = await self.call("library.changes", asked)
+        return [read(Change, item) for item in _items(answer, "changes")]
 
     async def decision(self, decision_id: str) -> Decision:
         """One recorded decision."""

@@ -1,0 +1,1 @@
+"""From labelled ads to thresholds: the arithmetic, the estimates, and the report."""

@@ -1,0 +1,87 @@
+"""`adjudicate library encoders` and `reembed`: they work on the database, not through a service."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from adjudicate.cli.exits import Exit, fail, one_sentence
+from adjudicate.cli.transfers import progress
+
+Database = Annotated[
+    str, typer.Option(help="SQLAlchemy URL; by default that of the settings, ADJUDICATE_DATABASE.")
+]
+
+
+def encoders(
+    drop: Annotated[
+        str, typer.Option(metavar="VERSION", help="Delete the embeddings of this encoder version.")
+    ] = "",
+    force: Annotated[
+        bool, typer.Option("--force", help="Even if no other version is complete.")
+    ] = False,
+    database: Database = "",
+) -> None:
+    """The encoder versions whose embeddings the library has, and of how many exemplars."""
+    with one_sentence():
+        from adjudicate.up import check_serve
+
+        check_serve()
+        from executors.reembed import RefusedError, drop_encoder, encoder_counts
+
+        if drop:
+            try:
+                print(f"{drop_encoder(database, drop, force=force)} embeddings deleted")
+            except RefusedError as error:
+                fail(str(error), Exit.USAGE)
+            return
+        total, counts = encoder_counts(database)
+        for version, count in counts.items():
+            complete = "complete" if count == total else f"{total - count} missing"
+            print(f"{version}  {count} of {total}  {complete}")
+        if not counts:
+            print("no embeddings")
+
+
+def reembed(
+    model: Annotated[
+        str, typer.Option(help="Folder or architecture; by default that of the settings.")
+    ] = "",
+    pretrained: Annotated[str, typer.Option(help="The tag that goes with an architecture.")] = "",
+    precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")] = "",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda …")] = "",
+    batch: Annotated[int, typer.Option(min=1, help="Exemplars at a time.")] = 32,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say how many exemplars lack embeddings.")
+    ] = False,
+    database: Database = "",
+) -> None:
+    """Embed the exemplars with another encoder, beside the embeddings that they have.
+
+    The running service goes on with its own encoder meanwhile. Stopped at any moment, it goes on
+    where it was when it is run again. It works where the serve extra is installed and the database
+    can be reached. Exits with 1 when an exemplar cannot be embedded.
+    """
+    with one_sentence():
+        from adjudicate.up import check_serve
+
+        check_serve()
+        from executors.reembed import Reembedding
+
+        given = {"model": model, "pretrained": pretrained, "precision": precision}
+        changes = {name: value for name, value in {**given, "device": device}.items() if value}
+        work = Reembedding(database, changes)
+        print(f"encoder {work.version}: {work.missing} of {work.total} exemplars to embed")
+        if dry_run:
+            return
+        with progress("embedding", lambda: work.missing) as advance:
+            failed = 0
+            for done, problems in work.run(batch):
+                advance(done)
+                failed += len(problems)
+                for problem in problems:
+                    print(problem)
+        if failed:
+            fail(f"{failed} exemplars cannot be embedded; remove or replace them.", Exit.AD_ERROR)
+        print(work.what_next())

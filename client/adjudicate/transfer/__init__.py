@@ -1,0 +1,1 @@
+"""Exemplars into a library and out of one: folders, CSV files with pictures, JSON lines."""
