@@ -2,5 +2,9 @@
 
 import multiprocessing
 
+from tests.services.fixtures import any_database, postgres, postgres_url, sqlite_url
+
+__all__ = ["any_database", "postgres", "postgres_url", "sqlite_url"]
+
 # Jina forks by default; a fork of a process that has used gRPC inherits its locks and hangs.
 multiprocessing.set_start_method("spawn", force=True)
