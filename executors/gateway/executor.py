@@ -18,9 +18,11 @@ from executors.gateway.http import create_app
 from executors.gateway.rooms import Rooms
 from executors.gateway.walls import use_real_documents
 from executors.gateway.websocket import add_stream_route
+from executors.shared.pings import answer_pings
 from executors.shared.process import end_with_supervisor, keep_what_is_loaded, refuse_start
 from executors.shared.settings import load_settings
 
+answer_pings()
 use_real_documents()
 
 

@@ -12,8 +12,11 @@ from jina import Executor, requests
 
 from adjudicate.documents import Case, RoomStatus
 from adjudicate.errors import ConfigurationError
+from executors.shared.pings import answer_pings
 from executors.shared.process import end_with_supervisor, keep_what_is_loaded, refuse_start
 from executors.shared.settings import Settings, load_settings
+
+answer_pings()
 
 
 class Room(Executor):

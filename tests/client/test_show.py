@@ -5,7 +5,8 @@ import io
 from rich.console import Console
 
 from adjudicate.cli.show import DecisionTable, decision_panel
-from adjudicate.documents import Decision, Finding, Match, Problem
+from adjudicate.cli.show_library import exemplar_table
+from adjudicate.documents import Decision, Exemplar, Finding, Match, Problem
 
 TERM = Match(exemplar_id="", rule="US-FTC", signal="term", similarity=1, matched="pr0ven to")
 SHOWN = Match(exemplar_id="x7", rule="CN-AL-17", signal="image-text", similarity=0.41)
@@ -46,3 +47,15 @@ def test_the_panel_quotes_a_term_where_an_exemplar_has_its_id() -> None:
     text = str(out.file.getvalue())  # type: ignore[attr-defined]
     assert "“pr0ven to”" in text
     assert "x7" in text
+
+
+def test_a_narrow_terminal_shows_whole_ids_one_exemplar_a_line():
+    exemplars = [
+        Exemplar(id=f"{n:032x}", text="a claim that is too long for a line " * 3, rule="CN-AL-16")
+        for n in range(3)
+    ]
+    narrow = Console(width=80)
+    with narrow.capture() as capture:
+        narrow.print(exemplar_table(exemplars, narrow.width))
+    lines = [line for line in capture.get().splitlines() if "CN-AL-16" in line]
+    assert [line.split()[0] for line in lines] == [exemplar.id for exemplar in exemplars]

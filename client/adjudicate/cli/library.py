@@ -112,7 +112,8 @@ def list_(
             for exemplar in exemplars:
                 print(exemplar.model_dump_json(exclude={"image_embedding", "text_embedding"}))
         else:
-            Console().print(show_library.exemplar_table(exemplars))
+            console = Console()
+            console.print(show_library.exemplar_table(exemplars, console.width))
 
     run(work())
 

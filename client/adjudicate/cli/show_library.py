@@ -15,25 +15,29 @@ from adjudicate.documents import Bank, Change, Exemplar
 _OFF = Text("off", style="bold red")
 _ON = Text("on", style="green")
 _HITS = ("flagged", "rejected", "overturned")
+WIDE = 130
+"""Characters a line; from here on a table shows everything."""
 
 
-def exemplar_table(exemplars: Iterable[Exemplar]) -> Table:
-    """A page of the library."""
-    table = Table(box=box.SIMPLE)
-    table.add_column("id", overflow="fold")  # whole: people copy it
-    for name in ("bank", "", "polarity", "category", "rule"):
-        table.add_column(name)
-    for name in (*_HITS, "rate"):
+def exemplar_table(exemplars: Iterable[Exemplar], width: int = WIDE) -> Table:
+    """A page of the library. Below `WIDE` characters only what tells exemplars apart."""
+    wide = width >= WIDE
+    table = Table(box=box.SIMPLE, expand=not wide)
+    table.add_column("id", no_wrap=True)  # whole: people copy it
+    labels = ("bank", "polarity", "category", "rule") if wide else ("rule",)
+    counted = _HITS if wide else ("flagged",)
+    for name in ("", *labels):
+        table.add_column(name, no_wrap=True)
+    for name in (*counted, "rate"):
         table.add_column(name, justify="right")
-    table.add_column("text / note")
+    table.add_column("text / note", no_wrap=not wide, ratio=None if wide else 1)
     for exemplar in exemplars:
-        said = (exemplar.polarity, exemplar.category, exemplar.rule)
-        counts = (str(exemplar.hits.get(name, 0)) for name in _HITS)
+        counts = (str(exemplar.hits.get(name, 0)) for name in counted)
         table.add_row(
             Text(exemplar.id or ""),
-            Text(exemplar.bank),
             _switch(exemplar.enabled),
-            *map(Text, (*said, *counts, overturn_rate(exemplar.hits))),
+            *(Text(getattr(exemplar, name)) for name in labels),
+            *map(Text, (*counts, overturn_rate(exemplar.hits))),
             Text(exemplar.text or exemplar.note),
         )
     return table
