@@ -4,6 +4,7 @@
 # classes.
 import asyncio
 import logging
+import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -50,7 +51,8 @@ class Encoder(Room):
         self.model = load(settings)
         self._encoded = 0
         self._coming = 0
-        self._decoders = ThreadPoolExecutor(settings.decode_threads, "decode")
+        half = max(1, min(8, (os.cpu_count() or 1) // 2))
+        self._decoders = ThreadPoolExecutor(settings.decode_threads or half, "decode")
         self._batcher: Batcher[Work, Embedded] = Batcher(
             self._embed,
             max_batch=self.model.max_batch,

@@ -58,7 +58,8 @@ class EncoderSettings(_Section):
     precision: Precision = "auto"
     threads: int = Field(1, ge=1)
     """Model threads."""
-    decode_threads: int = Field(2, ge=1)
+    decode_threads: int | None = Field(None, ge=1)
+    """Beside the model's. None: half of the cores, 8 at most; one keeps up with a model thread."""
     decode_side: int | None = Field(None, ge=0)
     """A JPEG is decoded at the smallest scale that leaves its sides this many pixels; 0: in full.
     None: what keeps the model's embeddings the same, for most 1.5 times what it sees."""
