@@ -25,23 +25,28 @@ def exemplar(name: str) -> Exemplar:
     return picture(name.encode(), unit, id=name, encoder_version="v1")
 
 
+def say(line: str) -> None:
+    """One write, so that a kill leaves no half line: with PYTHONUNBUFFERED `print` makes two."""
+    os.write(sys.stdout.fileno(), f"{line}\n".encode())
+
+
 def add_for_ever(url: str, run: str) -> None:
     store = ExemplarStore(url)
-    print(f"pid {os.getpid()}", flush=True)
+    say(f"pid {os.getpid()}")
     number = 0
     while True:
         names = [f"{run}-{number + i}" for i in range(1 + number % 3)]
         number += len(names)
         for answer in store.add([exemplar(name) for name in names]):
             assert isinstance(answer, Exemplar), answer
-            print(answer.id, flush=True)
+            say(answer.id)
 
 
 if __name__ == "__main__":
-    print("ready", flush=True)
+    say("ready")
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
             add_for_ever(sys.argv[1], line.strip())
         os.waitpid(child, 0)
-        print("ended", flush=True)
+        say("ended")
