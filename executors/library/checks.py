@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from adjudicate.documents import Case, Exemplar, Problem
 from adjudicate.errors import AdError, AdjudicateError, Code
+from executors.shared.policy import Policy
 
 SEVERITIES = ("low", "medium", "high")
 
@@ -37,10 +37,10 @@ def check_case(case: Case) -> Problem | None:
     return None
 
 
-def check_exemplar(exemplar: Exemplar, rules: Collection[str]) -> Problem | None:
-    """Why an exemplar cannot be held; None when it can. `rules` are the policy's codes."""
+def check_exemplar(exemplar: Exemplar, policy: Policy) -> Problem | None:
+    """Why an exemplar cannot be held; None when it can."""
     try:
-        check_labels(exemplar, rules)
+        check_labels(exemplar, policy)
         exemplar.added_at = _utc(exemplar.added_at)
         _check_embedded(exemplar)
     except AdError as error:
@@ -48,12 +48,13 @@ def check_exemplar(exemplar: Exemplar, rules: Collection[str]) -> Problem | None
     return None
 
 
-def check_labels(exemplar: Exemplar, rules: Collection[str]) -> None:
+def check_labels(exemplar: Exemplar, policy: Policy) -> None:
     """Raises `AdError` `invalid_field` for labels that no exemplar may have."""
     if exemplar.polarity == "violation" and not (exemplar.category and exemplar.rule):
         raise AdError(Code.INVALID_FIELD, "a violation names its category and its rule")
-    if exemplar.rule and exemplar.rule not in rules:
-        # A rejection by label propagation cites this rule to the advertiser.
+    if exemplar.rule and not policy.knows(exemplar.rule):
+        # A rejection by label propagation cites this rule to the advertiser; where the rule is
+        # switched off there is none, and the exemplar waits for it to be switched on again.
         raise AdError(Code.INVALID_FIELD, f"rule {exemplar.rule[:50]!r} is not in the policy")
     if exemplar.severity not in SEVERITIES:
         raise AdError(Code.INVALID_FIELD, f"severity must be one of {', '.join(SEVERITIES)}")

@@ -22,7 +22,6 @@ from executors.library.index import KEPT, FollowingIndex, make_indexes
 from executors.library.near import near_duplicates
 from executors.library.screener import Screener
 from executors.library.shadow_counts import ShadowCounts
-from executors.library.terms import Terms
 from executors.library.threshold_endpoints import ThresholdRoom
 from executors.shared.parameters import truth, whole_number
 from executors.shared.telemetry import batch_span
@@ -46,8 +45,7 @@ class Library(ExemplarRoom, ThresholdRoom):
         self._index = FollowingIndex(self._store, make_indexes(settings))
         for encoder_version in embeddings.most_used(KEPT):
             self._index.current(encoder_version)
-        terms = Terms(self._policy) if settings.terms else None
-        self._screener = Screener(self._index, in_force, terms, settings)
+        self._screener = Screener(self._index, in_force, self._terms, settings)
 
     def describe(self) -> RoomStatus:
         """Counts, versions and what the index is."""
@@ -63,6 +61,7 @@ class Library(ExemplarRoom, ThresholdRoom):
             "index": self.settings.library.index,
             **encoders,
             **self._in_force.facts(),
+            **self._policies.facts(),
             "database": self._store.kind,
         }
         counters = self._shadow_counts.counters()

@@ -15,8 +15,9 @@ from adjudicate.errors import AdError, Code
 from executors.library.checks import check_exemplar, check_labels, check_words, problem_of
 from executors.library.curation import EDITED, Curation
 from executors.library.store import SORTS, ExemplarStore
+from executors.library.terms import TermsInForce
 from executors.shared.parameters import one_of, truth, whole_number, words
-from executors.shared.policy import load_policy
+from executors.shared.policies import Policies
 from executors.shared.room import Room
 
 MAX_PAGE = 1_000
@@ -32,8 +33,10 @@ class ExemplarRoom(Room):
     def open_exemplars(self) -> ExemplarStore:
         """Call it from `open`. Raises `ConfigurationError` for a database or policy that cannot be
         read."""
-        self._policy = load_policy(self.settings.policies)
-        self._rules = self._policy.rules.keys()
+        self._terms = TermsInForce()
+        self._policies = Policies(
+            self.settings.policies, self.settings.policy_poll_s, self._terms.prepare
+        )
         self._store = ExemplarStore(self.settings.database)
         self._curation = Curation(self._store.engine)
         return self._store
@@ -53,7 +56,7 @@ class ExemplarRoom(Room):
         """
         given = list(docs)
         for exemplar in given:
-            exemplar.problem = exemplar.problem or check_exemplar(exemplar, self._rules)
+            exemplar.problem = exemplar.problem or check_exemplar(exemplar, self._policies.current)
         sound = [exemplar for exemplar in given if exemplar.problem is None]
         results: Sequence[Exemplar | AdError]
         try:
@@ -198,7 +201,8 @@ class ExemplarRoom(Room):
         return await _answered(Change, lookups, work)
 
     def close(self) -> None:
-        """End the connections to the exemplars' database."""
+        """End the connections to the exemplars' database, and follow the policy no longer."""
+        self._policies.close()
         self._store.close()
         super().close()
 
@@ -212,7 +216,7 @@ class ExemplarRoom(Room):
 
     def _set(self, exemplar_id: str, fields: Mapping[str, Any], by: str, why: str) -> Exemplar:
         def check(exemplar: Exemplar) -> None:
-            check_labels(exemplar, self._rules)
+            check_labels(exemplar, self._policies.current)
 
         try:
             return self._curation.set(exemplar_id, fields, check, by=by, why=why)

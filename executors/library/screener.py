@@ -18,7 +18,7 @@ from executors.library.matches import as_match
 from executors.library.per_category import ReadEntries, write_best_per_category
 from executors.library.screening import in_audit_sample, screen
 from executors.library.searching import Found, Searcher
-from executors.library.terms import Terms
+from executors.library.terms import Terms, TermsInForce
 from executors.library.thresholds_in_force import InForce, ThresholdsInForce
 from executors.shared.settings import LibrarySettings
 
@@ -36,7 +36,7 @@ class Screener:
         self,
         index: FollowingIndex,
         in_force: ThresholdsInForce,
-        terms: Terms | None,
+        terms: TermsInForce,
         settings: LibrarySettings,
     ) -> None:
         self._index = index
@@ -50,11 +50,12 @@ class Screener:
 
         A case whose encoder has no complete index gets the problem LIBRARY_STALE instead.
         """
+        terms = self._terms.current
         for snapshot, in_force, group in self._comparable(cases):
             found = self._searcher.alike(snapshot, group, in_force)
             for case, likenesses in zip(group, found, strict=True):
                 try:
-                    self._screen(case, likenesses, in_force)
+                    self._screen(case, likenesses, in_force, terms)
                 except Exception:
                     logger.exception("case %s could not be screened", case.id)
                     detail = "the library failed on this ad"
@@ -89,11 +90,12 @@ class Screener:
                 case.problem = _incomparable(case, snapshot)
             yield snapshot, in_force, [case for case in group if case.problem is None]
 
-    def _screen(self, case: Case, found: Found, in_force: InForce) -> None:
+    def _screen(self, case: Case, found: Found, in_force: InForce, words: Terms) -> None:
         settings = self._settings
-        terms = self._terms.find(case.text, case.market, case.product) if self._terms else []
+        terms = words.find(case.text, case.market, case.product) if settings.terms else []
+        rules = words.policy.rules
         active, shadow = in_force
-        screening = screen(at_thresholds(found, active), terms, case.phash, active, settings)
+        screening = screen(at_thresholds(found, active), terms, case.phash, active, settings, rules)
         content = case.content_hash or case.id or ""
         audit = (
             not screening.flagged
@@ -103,16 +105,16 @@ class Screener:
         case.matches = DocList[Match](screening.matches)
         case.near_duplicate = screening.near_duplicate
         case.flagged, case.audit = screening.flagged or audit, audit
+        case.versions["policy"] = words.policy.version
         case.reasons = [*screening.reasons, *(["audit_sample"] if audit else [])]
         if shadow is not None:
-            watched = screen(at_thresholds(found, shadow), terms, case.phash, shadow, settings)
+            alike = at_thresholds(found, shadow)
+            watched = screen(alike, terms, case.phash, shadow, settings, rules)
             case.shadow_flagged = watched.flagged
 
     def _sign(self, case: Case, snapshot: Snapshot, in_force: InForce) -> None:
         case.versions["library"] = str(snapshot.version)
         case.versions["thresholds"] = in_force.active.version
-        if self._terms is not None:
-            case.versions["policy"] = self._terms.policy_version
         if in_force.shadow is not None:
             case.versions["shadow_thresholds"] = in_force.shadow.version
 

@@ -6,7 +6,7 @@ docs/screening.md has the rules as a table.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Literal
@@ -41,6 +41,7 @@ def screen(
     phash: str,
     thresholds: Thresholds,
     settings: LibrarySettings,
+    in_force: Container[str] | None = None,
 ) -> Screening:
     """Judge the exemplars at their thresholds, per signal, and the policy's terms in the copy.
 
@@ -49,9 +50,14 @@ def screen(
     similarity. Otherwise a match flags the ad, unless in its signal a look-alike is the better
     match by a clear margin: a harmless picture does not answer for a harmful text, and nothing
     answers for a term.
+
+    `in_force` are the codes of the rules that are; None: all. A violation of another rule flags
+    the ad for the judge like any, but is no verdict: its copies and near-duplicates are none, and
+    its match names no rule.
     """
-    copies = _copies(found, phash, settings)
-    near = _near_duplicate(found, copies, settings)
+    binding = _binding(found, in_force)
+    copies = _copies(binding, phash, settings)
+    near = _near_duplicate(binding, copies, settings)
     excused = {
         signal
         for signal in SIGNALS
@@ -73,6 +79,9 @@ def screen(
         *map(term_match, terms),
         *(as_match(one, thresholds) for one in others if not _shown_as_copy(one, copied)),
     ]
+    for match in matches:
+        if in_force is not None and match.rule not in in_force:
+            match.rule = ""
     return Screening(
         matches=best(matches, settings.max_matches),
         flagged=bool(flagging or terms) and near != "hash",
@@ -85,6 +94,16 @@ def in_audit_sample(content_hash: str, seed: int, share: float) -> bool:
     """Whether content belongs to the seeded share: the same content always or never does."""
     digest = hashlib.sha256(f"{seed}:{content_hash}".encode()).digest()
     return int.from_bytes(digest[:8], "big") < share * 2**64
+
+
+def _binding(found: Likenesses, in_force: Container[str] | None) -> Likenesses:
+    """Of what was found, what can decide: not the violations of rules that are not in force."""
+    if in_force is None:
+        return found
+    return {
+        signal: [one for one in likenesses if not one.violates or one.entry.rule in in_force]
+        for signal, likenesses in found.items()
+    }
 
 
 def _copies(found: Likenesses, phash: str, settings: LibrarySettings) -> list[Copy]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from executors.library.folding import ADJACENT, END, SPACE, SPACES, SYMBOLS, Folded, is_cjk
+from executors.shared.folding import ADJACENT, END, SPACE, SPACES, SYMBOLS, Folded, is_cjk
 
 _LONG = 6
 """Letters from which on a word may be split anywhere: no two other words happen to spell it."""

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import ahocorasick
 
 from adjudicate.errors import ConfigurationError
-from executors.library.folding import Folded, fold
 from executors.library.standing import Shape, shape, stands
+from executors.shared.folding import Folded, fold
 from executors.shared.policy import Policy, Rule
 
 _QUOTED = 100
@@ -39,7 +39,7 @@ class Terms:
 
     def __init__(self, policy: Policy) -> None:
         """Raises `ConfigurationError` for a term that has neither letters nor digits."""
-        self.policy_version = policy.version
+        self.policy = policy
         self._automaton = ahocorasick.Automaton()
         for rule in policy.rules.values():
             for term in rule.terms:
@@ -70,6 +70,22 @@ class Terms:
                 if stands(text, at, term):
                     for rule in rules:
                         yield text.starts[at], text.starts[last] + 1, rule
+
+
+class TermsInForce:
+    """The terms of the policy in force. Made anew beside the ads, not by one that waits."""
+
+    def __init__(self) -> None:
+        self._current = Terms(Policy.of(()))
+
+    @property
+    def current(self) -> Terms:
+        """Terms and the policy that they are of. Keep them for all of one ad."""
+        return self._current
+
+    def prepare(self, policy: Policy) -> None:
+        """From now on those of this policy. Raises `ConfigurationError` as `Terms`."""
+        self._current = Terms(policy)
 
 
 def _shape(rule: Rule, term: str) -> Shape:

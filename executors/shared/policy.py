@@ -5,71 +5,26 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Literal
-
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from typing import Any
 
 from adjudicate.errors import ConfigurationError
+from executors.shared.policy_report import check_folder
+from executors.shared.rule import Example, Language, Market, Product, Rule, RuleWording, Severity
 
-Market = Literal["CN", "US", "EU"]
-Product = Literal["drug", "device", "food"]
-Language = Literal["en", "zh"]
-Severity = Literal["low", "medium", "high"]
-
-_Words = Annotated[str, Field(min_length=1)]
-_Code = Annotated[str, Field(pattern=r"^[A-Z0-9][A-Z0-9.-]*$", max_length=40)]
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
-
-
-class RuleWording(_Part):
-    """What the rule says, in our own words, in each language."""
-
-    en: _Words
-    zh: _Words
-
-
-class Example(_Part):
-    """A claim that breaks the rule."""
-
-    text: _Words
-    language: Language
-
-
-class Rule(_Part):
-    """One rule of the policy. A file's keys are these fields, with `wording` written as `text`."""
-
-    code: _Code
-    law: _Words
-    article: _Words
-    markets: Annotated[tuple[Market, ...], Field(min_length=1)]
-    products: Annotated[tuple[Product, ...], Field(min_length=1)]
-    severity: Severity
-    wording: RuleWording = Field(alias="text")
-    examples: tuple[Example, ...] = ()
-    terms: tuple[_Words, ...] = ()
-    """Words that often carry a claim of this kind. Neither necessary nor sufficient."""
-
-    @property
-    def text(self) -> str:
-        """The rule in English: what a prompt shows."""
-        return self.wording.en
-
-    def text_in(self, language: str | None) -> str:
-        """The rule in `language`; in English when it is neither `en` nor `zh`."""
-        return self.wording.zh if language == "zh" else self.wording.en
-
-    def applies(self, market: str | None, product: str | None) -> bool:
-        """Whether an ad is held to this rule. An unknown market or product is held to all."""
-        return (market is None or market in self.markets) and (
-            product is None or product in self.products
-        )
+__all__ = [
+    "Example",
+    "Language",
+    "Market",
+    "Policy",
+    "Product",
+    "Rule",
+    "RuleWording",
+    "Severity",
+    "load_policy",
+]
 
 
 @dataclass(frozen=True)
@@ -77,71 +32,58 @@ class Policy:
     """The rules by code, in the order of files and rules, and a hash of what they say."""
 
     rules: Mapping[str, Rule]
+    """Those that are enabled: what ads are held to."""
     version: str
-    """The first 12 hex digits of the SHA-256 of the rules' normalised content."""
+    """The first 12 hex digits of the SHA-256 of all rules' normalised content, every field of the
+    enabled and of the disabled ones; not of their order, nor of the files' names and layout."""
+    off: Mapping[str, Rule] = field(default_factory=dict)
+    """Those that are not enabled."""
 
     @classmethod
     def of(cls, rules: Iterable[Rule]) -> Policy:
-        """A policy of these rules. The version does not depend on their order or on layout."""
+        """A policy of these rules, the enabled and the others."""
         by_code = {rule.code: rule for rule in rules}
         content = [by_code[code].model_dump(mode="json") for code in sorted(by_code)]
-        text = json.dumps(content, ensure_ascii=False, sort_keys=True)
-        version = hashlib.sha256(text.encode()).hexdigest()[:12]
-        return cls(MappingProxyType(by_code), version)
+        enabled = {code: rule for code, rule in by_code.items() if rule.enabled}
+        off = {code: rule for code, rule in by_code.items() if not rule.enabled}
+        return cls(MappingProxyType(enabled), _digest(content), MappingProxyType(off))
 
     def applicable(self, market: str | None, product: str | None) -> tuple[Rule, ...]:
-        """The rules that an ad of this market and product is held to; None means not known."""
+        """The enabled rules that an ad of this market and product is held to, in the policy's
+        order; None means not known."""
         return tuple(rule for rule in self.rules.values() if rule.applies(market, product))
+
+    @staticmethod
+    def version_of(rules: Iterable[Rule]) -> str:
+        """The version of what an ad was held to, for `rules` as `applicable` gives them: 12 hex
+        digits of a SHA-256.
+
+        It depends on what a verdict can depend on: the rules' order (an answer names a rule by its
+        place) and of each the code, the text in both languages and the categories. So it stays the
+        same when severity, law, article, examples, terms or `enabled` of a rule change, when a
+        rule that does not apply to the ad is edited, added or removed, or when a rule's markets or
+        products change without touching who is held to it. A cached verdict is good for as long as
+        this stays the same; `version` names the whole policy, for the record.
+        """
+        return _digest([rule.judged_by() for rule in rules])
+
+    def knows(self, code: str) -> bool:
+        """Whether a rule has this code, enabled or not."""
+        return code in self.rules or code in self.off
 
 
 def load_policy(folder: Path) -> Policy:
-    """Every rule of the folder's `*.yaml` files.
+    """Every rule of the folder's `*.yaml` files; files whose name begins with a dot do not count.
 
-    Raises `ConfigurationError` that names the file, the rule and the field.
+    Raises `ConfigurationError` with the first problem, which names the file, the line, the rule
+    and the field. `check_folder` finds all of them.
     """
-    if not folder.is_dir():
-        raise ConfigurationError(
-            f"The policy folder {folder} does not exist: set ADJUDICATE_POLICIES to one that does."
-        )
-    rules: list[Rule] = []
-    stands_in: dict[str, str] = {}
-    for path in sorted(folder.glob("*.yaml")):
-        for rule in _rules_of(path):
-            if rule.code in stands_in:
-                raise ConfigurationError(
-                    f"{path.name}, rule {rule.code}, code: already stands in "
-                    f"{stands_in[rule.code]}; a code is used once."
-                )
-            stands_in[rule.code] = path.name
-            rules.append(rule)
-    if not rules:
-        raise ConfigurationError(f"The policy folder {folder} has no rule in any *.yaml file.")
-    return Policy.of(rules)
+    report = check_folder(folder)
+    if report.problems:
+        raise ConfigurationError(report.problems[0].sentence())
+    return Policy.of(report.rules)
 
 
-def _rules_of(path: Path) -> list[Rule]:
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path.name} cannot be read: {error}.") from None
-    except yaml.YAMLError as error:
-        where = getattr(error, "problem_mark", None)
-        line = f", line {where.line + 1}" if where else ""
-        problem = getattr(error, "problem", None) or "wrong syntax"
-        raise ConfigurationError(f"{path.name}{line} is not valid YAML: {problem}.") from None
-    if not isinstance(content, dict) or set(content) != {"rules"}:
-        raise ConfigurationError(f"{path.name} must hold one key, `rules`, and nothing else.")
-    if not isinstance(content["rules"], list):
-        raise ConfigurationError(f"{path.name}, rules: must be a list.")
-    return [_rule(path.name, place, row) for place, row in enumerate(content["rules"], start=1)]
-
-
-def _rule(file: str, place: int, row: Any) -> Rule:
-    code = row.get("code") if isinstance(row, dict) else None
-    name = code if isinstance(code, str) and code else f"number {place}"
-    try:
-        return Rule.model_validate(row)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "the rule itself"
-        raise ConfigurationError(f"{file}, rule {name}, {field}: {first['msg']}.") from None
+def _digest(content: Any) -> str:
+    text = json.dumps(content, ensure_ascii=False, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

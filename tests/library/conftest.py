@@ -1,7 +1,8 @@
 """A library room on a database of its own."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -27,9 +28,9 @@ def open_library(
     thresholds.write_text("image: {cure: 0.7}\ntext: {cure: 0.6}\n", encoding="utf-8")
     opened: list[Library] = []
 
-    def make(**changes: Any) -> Library:
+    def make(shared: Mapping[str, Any] = MappingProxyType({}), **changes: Any) -> Library:
         section = {"thresholds": thresholds, "audit_share": 0.0, **changes}
-        settings = Settings(database=database, library=LibrarySettings(**section))
+        settings = Settings(database=database, library=LibrarySettings(**section), **shared)
         opened.append(Library(settings=settings))
         return opened[-1]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -28,7 +29,33 @@ Header = Annotated[
     typer.Option("--header", "-H", help="A header of every request, 'Name: value'; repeatable."),
 ]
 
-__all__ = ["DEFAULT_URL", "Header", "Json", "Timeout", "Url", "connect", "headers"]
+__all__ = [
+    "DEFAULT_URL",
+    "Header",
+    "Json",
+    "Market",
+    "Product",
+    "Timeout",
+    "Url",
+    "connect",
+    "headers",
+]
+
+
+class Market(StrEnum):
+    """Where the ad runs."""
+
+    CN = "CN"
+    US = "US"
+    EU = "EU"
+
+
+class Product(StrEnum):
+    """What it advertises."""
+
+    DRUG = "drug"
+    DEVICE = "device"
+    FOOD = "food"
 
 
 def headers(lines: list[str] | None) -> dict[str, str]:
