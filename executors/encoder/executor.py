@@ -17,11 +17,11 @@ from adjudicate.content import content_hash
 from adjudicate.documents import Ad, Candidate, Case, Exemplar, Problem, Ranking, RoomStatus
 from adjudicate.errors import STATUS, AdError, Code
 from executors.encoder.embedding import Embedded, embed_together
-from executors.encoder.memory import OutOfMemory
 from executors.encoder.model import load
 from executors.encoder.prepare import Prepared, prepare
 from executors.encoder.ranking import check, settle, spread, things
 from executors.shared.batcher import Batcher
+from executors.shared.memory import OutOfMemory
 from executors.shared.room import Room
 from executors.shared.telemetry import batch_span
 

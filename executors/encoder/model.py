@@ -15,13 +15,13 @@ from PIL import Image
 
 from adjudicate.errors import ConfigurationError
 from executors.encoder.checkpoint import Checkpoint, find
-from executors.encoder.memory import PassSize, budget, bytes_per_item
 from executors.encoder.onnx_towers import OnnxTowers, fingerprint, read_manifest
 from executors.encoder.pixels import Pixels, stacked
 from executors.encoder.precision import resolve_device, resolve_precision
 from executors.encoder.tokens import Tokens
 from executors.encoder.towers import TorchTowers, Towers
 from executors.encoder.windows import windows
+from executors.shared.memory import PassSize, budget, bytes_per_item
 from executors.shared.settings import EncoderSettings, Precision
 
 Vectors = npt.NDArray[np.float32]
