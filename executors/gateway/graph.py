@@ -2,7 +2,8 @@
 
 Jina's own walk copies the graph for each request, unpacks every document twice to keep their order
 and once more for a `when`, and asks a room even if nothing is left for it: more work than all the
-rooms together spend on a screened ad. This one reads the same graph and does the same otherwise.
+rooms together spend on a screened ad. This one reads the same graph and does the same otherwise,
+but that a room that is not needed for a decision may fail: see optional.py.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from jina.types.request.data import DataRequest
 
 from adjudicate.errors import Code, ConfigurationError, ServiceError
 from executors.gateway.merging import Merging
+from executors.gateway.optional import SAYS_MISSING, UNREACHABLE, Absence
 from executors.gateway.pictures import READERS, Pictures, chosen, documents
 from executors.gateway.when import condition
 
@@ -34,7 +36,7 @@ class Refused(Exception):
     """A room answered with an error: its answer is the whole request's."""
 
     def __init__(self, response: DataRequest) -> None:
-        super().__init__()
+        super().__init__(response.status.description)
         self.response = response
 
 
@@ -47,6 +49,8 @@ class _Stop:
         self.when = condition(self.name, node._filter_condition)
         self._node = node
         self._pool = pool
+        self.absence: Absence | None = None
+        """Of a room that a request can do without."""
         self._merging: Merging | None = None
         if self.name in QUICK:
             self._merging = Merging(self._send)
@@ -58,7 +62,23 @@ class _Stop:
         )
 
     async def ask(self, parts: Mapping[str, DataRequest]) -> DataRequest:
-        """The room's answer to what comes from the rooms that it needs. Raises `Refused`."""
+        """The room's answer to what comes from the rooms that it needs.
+
+        Raises `Refused`, or what Jina raises when the room cannot be reached; not so for a room
+        that the request can do without.
+        """
+        if self.absence is None:
+            return await self._asked(parts)
+        (cases, *_) = parts.values()
+        try:
+            async with asyncio.timeout(self.absence.patience(cases)):
+                answer = await self._asked(parts)
+        except (Refused, *UNREACHABLE) as error:
+            return self.absence.answer(cases, error)
+        self.absence.over()
+        return answer
+
+    async def _asked(self, parts: Mapping[str, DataRequest]) -> DataRequest:
         if self._merging is not None:
             answer = await self._merging.ask(parts)
         else:
@@ -86,11 +106,17 @@ class _Stop:
 class RoomGraph:
     """Sends requests through the rooms as flow.yml says.
 
-    Raises `ConfigurationError` for a graph that it cannot walk: a room with several needs that
-    reduces them, a floating room, or no single last room.
+    `patience` bounds, in seconds by room, the wait for those that a request can do without; all
+    others are required. Raises `ConfigurationError` for a graph that it cannot walk: a room with
+    several needs that reduces them, a floating room, or no single last room.
     """
 
-    def __init__(self, topology: TopologyGraph, pool: GrpcConnectionPool) -> None:
+    def __init__(
+        self,
+        topology: TopologyGraph,
+        pool: GrpcConnectionPool,
+        patience: Mapping[str, float] | None = None,
+    ) -> None:
         nodes = topology.all_nodes
         rooms = [node for node in nodes if node.name != "__end_gateway__"]
         self._stops = {str(node.name): _Stop(node, pool) for node in rooms}
@@ -114,6 +140,19 @@ class RoomGraph:
         if len(last) != 1:
             raise ConfigurationError(f"flow.yml: one room must be the last, not {last}.")
         self._last = last[0]
+        for name, seconds in (patience or {}).items():
+            if name in self._stops and self._is_optional(name):
+                self._stops[name].absence = Absence(name, seconds)
+
+    def _is_optional(self, name: str) -> bool:
+        """Whether all that goes into a room goes round it as well, to wherever it leads."""
+        behind = [stop for stop in self._stops.values() if name in stop.needs]
+        before = self._before(name)
+        return name in SAYS_MISSING and bool(behind) and all(before & {*s.needs} for s in behind)
+
+    def _before(self, name: str) -> set[str]:
+        needs = self._stops[name].needs
+        return {*needs}.union(*map(self._before, needs))
 
     async def send(self, request: DataRequest) -> DataRequest:
         """The last room's answer, or that of the first room that answers with an error.

@@ -54,6 +54,18 @@ def documents(request: DataRequest) -> Sequence[Any]:
     return found
 
 
+def without_pictures(cases: Sequence[Any]) -> list[Any]:
+    """Copies of documents that do not hold their pictures."""
+    copies = []
+    for case in cases:
+        copy = type(case)()
+        for name, value in case.data.items():
+            if name != _FIELD:
+                copy.data[name].CopyFrom(value)
+        copies.append(copy)
+    return copies
+
+
 def chosen(request: DataRequest, kept: Sequence[Any]) -> DataRequest:
     """A copy of the request with some of its documents."""
     copy = jina_pb2.DataRequestProto()

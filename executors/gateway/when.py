@@ -41,13 +41,14 @@ def condition(room: str, query: dict[str, Any] | None) -> When | None:
 
     def holds(document: Any) -> bool:
         return all(
-            field in document.data and compare(_scalar(document.data[field]), value)
+            field in document.data and compare(scalar(document.data[field]), value)
             for field, compare, value in tests
         )
 
     return holds
 
 
-def _scalar(node: Any) -> Any:
+def scalar(node: Any) -> Any:
+    """What a field of a document's protobuf holds; None for nothing."""
     kind = node.WhichOneof("content")
     return None if kind is None else getattr(node, kind)
