@@ -19,6 +19,7 @@ from adjudicate.defaults import DEFAULT_URL
 from adjudicate.documents import Ad, Decision, Problem, Ranking, RoomStatus
 from adjudicate.errors import AdjudicateError, Code, ServiceError
 from adjudicate.library import AsyncLibrary
+from adjudicate.models import AsyncModels
 from adjudicate.pipeline import Ads, Batch, Decided, Emit, Failed, batches, run, source
 from adjudicate.thresholds import AsyncThresholds
 from adjudicate.tracing import end_span, start_span, trace_id
@@ -66,6 +67,7 @@ class AsyncClient:
         self.url = parse_url(url).url
         self.library = AsyncLibrary(self)
         self.thresholds = AsyncThresholds(self)
+        self.models = AsyncModels(self)
         self._request_size = request_size
         self._prefetch = prefetch
         self._timeout = timeout

@@ -28,6 +28,15 @@ Verdict = Literal["", "violation", "compliant", "invalid", "timeout", "unavailab
 MARKETS = ("CN", "US", "EU")
 PRODUCTS = ("drug", "device", "food")
 LANGUAGES = ("en", "zh")
+RATIONALES = ("always", "violations", "never")
+
+
+_KNOWN = {
+    "market": MARKETS,
+    "product": PRODUCTS,
+    "language": LANGUAGES,
+    "rationale": RATIONALES,
+}
 
 
 class Problem(BaseDoc):
@@ -78,6 +87,9 @@ class Ad(BaseDoc):
     market: str | None = None
     product: str | None = None
     language: str | None = None
+    rationale: str | None = None
+    """When the judge, if it is asked, writes what the ad says and which rule it breaks: `always`,
+    for `violations`, or `never`; None as the service is set."""
     context: dict[str, str] = Field(default_factory=dict)
     traceparent: str | None = None
     """W3C trace context; set by the client, so that a batch can link to each ad's trace."""
@@ -85,10 +97,10 @@ class Ad(BaseDoc):
     """Unix time, seconds, after which nobody waits for the answer."""
     problem: Problem | None = None
 
-    @field_validator("market", "product", "language")
+    @field_validator("market", "product", "language", "rationale")
     @classmethod
     def _known_value(cls, value: str | None, info: Any) -> str | None:
-        known = {"market": MARKETS, "product": PRODUCTS, "language": LANGUAGES}[info.field_name]
+        known = _KNOWN[info.field_name]
         if value is not None and value not in known:
             raise ValueError(f"must be one of {', '.join(known)}, not {value[:20]!r}")
         return value
@@ -118,8 +130,8 @@ class Ad(BaseDoc):
 
 
 AD_FIELDS = (
-    *("id", "image", "url", "text", "advertiser", "market", "product", "language", "context"),
-    *("traceparent", "deadline"),
+    *("id", "image", "url", "text", "advertiser", "market", "product", "language", "rationale"),
+    *("context", "traceparent", "deadline"),
 )
 """What a client may set on an ad, in the order of the docs."""
 
@@ -184,6 +196,10 @@ class Case(Ad):
     findings: DocList[Finding] = Field(default_factory=DocList[Finding])
     instruction_found: bool = False
     """The ad holds text that addresses its reviewer."""
+    judge_notes: list[str] = Field(default_factory=list)
+    """Codes of what the judge has to say beside its verdict, such as `picture_scaled_down`."""
+    cached: bool = False
+    """The verdict was made for the same content before, by the same versions."""
     # all
     versions: dict[str, str] = Field(default_factory=dict)
     timings: dict[str, float] = Field(default_factory=dict)
@@ -325,6 +341,22 @@ class ThresholdVersion(BaseDoc):
     """When the state last changed. UTC, ISO 8601; set by the library."""
     metrics: str = ""
     """JSON: what was measured when they were made."""
+    problem: Problem | None = None
+
+
+class ModelVersion(BaseDoc):
+    """A model that the judge may be; its id is its name in models.yml."""
+
+    source: str = ""
+    state: str = ""
+    """`serving`, `loading`, `here` (its files are), or `missing`."""
+    version: str = ""
+    """Of weights and calibration, as verdicts name it; empty for one that is not loaded."""
+    load_seconds: float = 0.0
+    files: int = 0
+    """How many have a checksum that loading holds them to."""
+    pid: int = 0
+    """Process id of the replica that says so."""
     problem: Problem | None = None
 
 

@@ -40,6 +40,8 @@ class Code(StrEnum):
     REQUEST_TOO_LARGE = "request_too_large"
     MALFORMED = "malformed_request"
     NOT_FOUND = "not_found"
+    MODEL_BUSY = "model_busy"
+    MODEL_REFUSED = "model_refused"
     # the service
     ROOM_UNAVAILABLE = "room_unavailable"
     DEADLINE_EXCEEDED = "deadline_exceeded"
@@ -75,6 +77,8 @@ STATUS: dict[Code, Status] = {
     Code.REQUEST_TOO_LARGE: Status(413, "RESOURCE_EXHAUSTED", "The request has too many bytes."),
     Code.MALFORMED: Status(400, "INVALID_ARGUMENT", "The request cannot be read."),
     Code.NOT_FOUND: Status(404, "NOT_FOUND", "There is nothing by this id."),
+    Code.MODEL_BUSY: Status(409, "ABORTED", "Another model is being loaded."),
+    Code.MODEL_REFUSED: Status(422, "FAILED_PRECONDITION", "The model cannot be loaded."),
     Code.ROOM_UNAVAILABLE: Status(503, "UNAVAILABLE", "A room of the service is not answering."),
     Code.DEADLINE_EXCEEDED: Status(504, "DEADLINE_EXCEEDED", "The answer took too long."),
 }

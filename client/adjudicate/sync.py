@@ -15,6 +15,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 from adjudicate.client import AsyncClient
 from adjudicate.defaults import DEFAULT_URL
 from adjudicate.library import AsyncLibrary
+from adjudicate.models import AsyncModels
 from adjudicate.thresholds import AsyncThresholds
 
 P = ParamSpec("P")
@@ -129,6 +130,17 @@ class Thresholds:
     set = _call(AsyncThresholds.set)
 
 
+class Models:
+    """`AsyncModels`, waited for."""
+
+    def __init__(self, models: AsyncModels, loop: _Loop) -> None:
+        self._async = models
+        self._loop = loop
+
+    list = _call(AsyncModels.list)
+    load = _call(AsyncModels.load)
+
+
 class Client:
     """`AsyncClient` for code without `async`: the same arguments, methods and errors.
 
@@ -144,6 +156,7 @@ class Client:
         self.url = self._async.url
         self.library = Library(self._async.library, self._loop)
         self.thresholds = Thresholds(self._async.thresholds, self._loop)
+        self.models = Models(self._async.models, self._loop)
 
     review = _stream(AsyncClient.review)
     review_all = _call(AsyncClient.review_all)

@@ -17,6 +17,7 @@ from adjudicate.documents import Ad, Case, Decision, Lookup, Problem
 from adjudicate.errors import Code, RequestError, ServiceError
 from executors.gateway.bodies import MAX_LIMIT, Body, items_of, page_of, plain, whole
 from executors.gateway.library_api import LibraryApi
+from executors.gateway.model_api import ModelApi
 from executors.gateway.ranking_api import RankingApi
 from executors.gateway.rooms import Rooms
 from executors.gateway.threshold_api import ThresholdApi
@@ -40,6 +41,7 @@ class Api:
         self.library = LibraryApi(rooms, settings)
         self.thresholds = ThresholdApi(rooms, settings)
         self.ranking = RankingApi(rooms, settings)
+        self.models = ModelApi(rooms)
 
     async def review(self, body: Body) -> Body:
         """`{"ads": […], "deadline_ms"?}` → `{"decisions": […]}`, in the order of the ads."""

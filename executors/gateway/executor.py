@@ -66,7 +66,8 @@ class AdGateway(CompositeBaseServer, BaseGateway):
         super().__init__(**kwargs)
         try:
             settings = load_settings()
-            self._rooms = Rooms(self.streamer, settings.gateway.max_ads)
+            patience = {"judge": settings.judge.timeout_s}
+            self._rooms = Rooms(self.streamer, settings.gateway.max_ads, patience)
         except ConfigurationError as error:
             refuse_start("gateway", error)
         self._drain_s = settings.supervisor.drain_s

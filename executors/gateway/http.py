@@ -15,6 +15,7 @@ from adjudicate.errors import STATUS, AdjudicateError, Code, RequestError
 from executors.gateway.api import Api
 from executors.gateway.bodies import Body, parse_body
 from executors.gateway.library_routes import add_library_routes
+from executors.gateway.model_routes import add_model_routes
 from executors.gateway.ranking_api import takes_labels, takes_queries
 from executors.gateway.threshold_routes import add_threshold_routes
 
@@ -101,6 +102,7 @@ def create_app(api: Api, max_bytes: int) -> FastAPI:
 
     add_library_routes(app, api.library, body_of, json_response, _takes)
     add_threshold_routes(app, api.thresholds, body_of, json_response)
+    add_model_routes(app, api.models, body_of, json_response)
 
     @app.get("/v1/decisions", summary="The newest decisions")
     async def decisions(limit: int = 50, offset: int = 0) -> Response:

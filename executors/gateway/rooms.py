@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from typing import Any, TypeVar
 
 from docarray import BaseDoc, DocList
@@ -16,6 +16,7 @@ from jina.types.request.data import DataRequest
 from adjudicate.documents import Ad, Decision, RoomStatus
 from adjudicate.errors import AdjudicateError, Code, RequestError, ServiceError
 from executors.gateway.graph import RoomGraph
+from executors.gateway.replicas import ask_each
 
 REVIEW = "/review"
 ROOMS = ("encoder", "library", "judge", "ledger")
@@ -35,10 +36,15 @@ DIRECT: dict[str, tuple[str, ...]] = {
     "/thresholds/list": ("library",),
     "/thresholds/add": ("library",),
     "/thresholds/set": ("library",),
+    "/models/list": ("judge",),
+    "/models/load": ("judge",),
     "/decision": ("ledger",),
 }
 """Endpoints that need only some rooms, in order. The Flow's graph would send them on to all, and
 its `when` filter would drop their documents."""
+
+EACH_REPLICA = frozenset({"/models/list", "/models/load"})
+"""Endpoints of one room that all its replicas answer: what they change is in their memory."""
 
 TAKES_PARAMETERS = {
     "/search": {"limit", "per_category"},
@@ -71,9 +77,12 @@ class Rooms:
     own routes meet the same limits, the same routing and the same codes.
     """
 
-    def __init__(self, streamer: GatewayStreamer, max_ads: int) -> None:
+    def __init__(
+        self, streamer: GatewayStreamer, max_ads: int, patience: Mapping[str, float]
+    ) -> None:
+        """`patience`: see `RoomGraph`."""
         self._pool = streamer._connection_pool
-        self._flow = RoomGraph(streamer.topology_graph, self._pool)
+        self._flow = RoomGraph(streamer.topology_graph, self._pool, patience)
         self._max_ads = max_ads
         self.in_flight = 0
         self._idle = asyncio.Event()
@@ -172,6 +181,11 @@ class Rooms:
                 known = ", ".join(ROOMS)
                 raise RequestError(Code.NOT_FOUND, f"/status wants a target_executor of {known}")
             return self._through(request, (room,))
+        if endpoint in EACH_REPLICA:
+            (room,) = DIRECT[endpoint]
+            request.header.target_executor = ""
+            request.parameters = {}
+            return ask_each(self._pool, request, room, endpoint)
         if endpoint in DIRECT:
             return self._through(request, DIRECT[endpoint])
         raise RequestError(Code.NOT_FOUND, f"there is no endpoint {endpoint[:50]!r}")

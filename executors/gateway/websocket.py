@@ -13,6 +13,7 @@ from adjudicate.errors import STATUS, AdjudicateError, Code, RequestError
 from executors.gateway.api import Api
 from executors.gateway.bodies import Body, parse_body
 from executors.gateway.library_routes import id_of, library_operations
+from executors.gateway.model_routes import model_operations
 from executors.gateway.threshold_routes import threshold_operations
 
 MAX_PENDING = 32
@@ -44,6 +45,7 @@ class _Connection:
             "search": api.search,
             **library_operations(api.library),
             **threshold_operations(api.thresholds),
+            **model_operations(api.models),
             "decision": lambda body: api.decision(id_of(body)),
             "decisions": api.decisions,
             "status": lambda body: api.status(),

@@ -1,16 +1,23 @@
-"""What the judge wrote, read strictly: an answer holds against the policy or it is unusable."""
+"""What the judge writes: its JSON schema, and how an answer is read, strictly."""
 
 from __future__ import annotations
 
 import json
 import re
 import unicodedata
-from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, Literal
 
-MAX_CLAIM = 500
-MAX_RATIONALE = 1_000
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from executors.judge.prompt import Source
+
+SCHEMA_VERSION = "2"
+"""Changes with the fields below; part of what a cached verdict is known by."""
+
+MAX_CLAIMS = 8
+MAX_QUOTE = 300
+MAX_RATIONALE = 600
 """Characters; a longer one means that the model ran on."""
 
 
@@ -19,36 +26,121 @@ class UnusableAnswer(ValueError):
 
 
 @dataclass(frozen=True)
-class Answer:
-    """A usable answer. `rule` is a code of the policy exactly when `violation`."""
+class Claim:
+    """The ad's own words, and where they stand."""
 
-    claim: str
-    rule: str | None
-    violation: bool
+    source: Source
+    quote: str
+
+
+@dataclass(frozen=True)
+class Breach:
+    """A claim that breaks a rule. `rule` is the rule's place among those asked about, from 0."""
+
+    claim: Claim
+    rule: int
     rationale: str
 
 
-def parse(text: str, codes: Collection[str]) -> Answer:
-    """Read one answer of the judge; `codes` are the rules that it may name.
+@dataclass(frozen=True)
+class Answer:
+    """A usable answer. `violation` exactly when there are `breaches`."""
 
-    Raises `UnusableAnswer` when it is not exactly one JSON object (a Markdown fence around it is
-    forgiven), a field is missing or of a wrong type, holds control characters or is too long, a
-    violation names no claim or a rule that is not in `codes`, or rule and verdict contradict.
+    claims: tuple[Claim, ...]
+    breaches: tuple[Breach, ...]
+
+    @property
+    def violation(self) -> bool:
+        return bool(self.breaches)
+
+
+def _normal(text: str) -> str:
+    """Composed (NFC), white space as one space. Raises `ValueError` for control characters."""
+    if any(unicodedata.category(char) in ("Cc", "Cs") for char in text):
+        raise ValueError("holds control characters")
+    return re.sub(r"\s+", " ", unicodedata.normalize("NFC", text)).strip()
+
+
+_Text = Annotated[str, AfterValidator(_normal)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class _Claim(_Part):
+    source: Literal["picture", "copy"] = Field(alias="from")
+    quote: Annotated[_Text, Field(min_length=1, max_length=MAX_QUOTE)]
+
+
+class _Finding(_Part):
+    claim: int = Field(ge=1, le=MAX_CLAIMS)
+    rule: int = Field(ge=1)
+    rationale: Annotated[_Text, Field(max_length=MAX_RATIONALE)] = ""
+
+
+class _Answer(_Part):
+    claims: list[_Claim] = Field(max_length=MAX_CLAIMS)
+    findings: list[_Finding] = Field(max_length=MAX_CLAIMS)
+    violation: bool
+
+
+def json_schema(rules: int, *, rationale: bool) -> dict[str, Any]:
+    """Return the schema of an answer about `rules` rules, for constrained decoding.
+
+    Keys come in the order in which they stand; `rationale` says whether a finding has one.
     """
-    data = _object(text)
-    violation = data.get("violation")
-    if not isinstance(violation, bool):
-        raise UnusableAnswer("violation is neither true nor false")
-    claim = _text(data, "claim", MAX_CLAIM)
-    rationale = _text(data, "rationale", MAX_RATIONALE, missing="")
-    rule = data.get("rule")
-    if rule is not None and (not isinstance(rule, str) or rule not in codes):
-        raise UnusableAnswer("the rule does not stand in the policy for this ad")
-    if violation != (rule is not None):
-        raise UnusableAnswer("the verdict and the rule contradict each other")
-    if violation and not claim:
-        raise UnusableAnswer("a violation without a claim")
-    return Answer(claim, rule, violation, rationale)
+
+    def record(**properties: Any) -> dict[str, Any]:
+        required = list(properties)
+        return {
+            "type": "object",
+            "properties": properties,
+            "required": required,
+            "additionalProperties": False,
+        }
+
+    def text(most: int, least: int = 1) -> dict[str, Any]:
+        # No control characters, and none of the escapes that could spell one.
+        return {"type": "string", "pattern": rf'^[^\x00-\x1f\x7f-\x9f"\\]{{{least},{most}}}$'}
+
+    claim = record(**{"from": {"enum": ["picture", "copy"]}, "quote": text(MAX_QUOTE)})
+    finding = {
+        "claim": {"enum": list(range(1, MAX_CLAIMS + 1))},
+        "rule": {"enum": list(range(1, max(1, rules) + 1))},
+    }
+    if rationale:
+        finding["rationale"] = text(MAX_RATIONALE)
+    return record(
+        claims={"type": "array", "items": claim, "maxItems": MAX_CLAIMS},
+        findings={
+            "type": "array",
+            "items": record(**finding),
+            "maxItems": MAX_CLAIMS if rules else 0,
+        },
+        violation={"type": "boolean"},
+    )
+
+
+def parse(text: str, rules: int) -> Answer:
+    """Read one answer of the judge to a question about `rules` rules.
+
+    Raises `UnusableAnswer` when it is not exactly one JSON object of the schema (a Markdown fence
+    around it is forgiven), a finding is about a claim or a rule that is not there, or findings and
+    verdict contradict each other.
+    """
+    answer = _read(text)
+    claims = tuple(Claim(claim.source, claim.quote) for claim in answer.claims)
+    breaches = []
+    for finding in answer.findings:
+        if finding.claim > len(claims):
+            raise UnusableAnswer("a finding about a claim that was not quoted")
+        if finding.rule > rules:
+            raise UnusableAnswer("the rule does not stand in the policy for this ad")
+        breaches.append(Breach(claims[finding.claim - 1], finding.rule - 1, finding.rationale))
+    if answer.violation != bool(breaches):
+        raise UnusableAnswer("the verdict and the findings contradict each other")
+    return Answer(claims, tuple(dict.fromkeys(breaches)))
 
 
 def is_quoted(claim: str, copy: str) -> bool:
@@ -56,15 +148,18 @@ def is_quoted(claim: str, copy: str) -> bool:
     return _folded(claim) in _folded(copy)
 
 
-def _object(text: str) -> dict[str, Any]:
+def _read(text: str) -> _Answer:
     fenced = re.fullmatch(r"\s*```(?:json)?\s*(.*?)\s*```\s*", text, re.DOTALL)
     try:
         data = json.loads(fenced.group(1) if fenced else text, object_pairs_hook=_unique)
     except (ValueError, RecursionError):
         raise UnusableAnswer("not one JSON object") from None
-    if not isinstance(data, dict):
-        raise UnusableAnswer("not one JSON object")
-    return data
+    try:
+        return _Answer.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the answer"
+        raise UnusableAnswer(f"{where}: {first['msg']}") from None
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -72,17 +167,6 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(data) != len(pairs):
         raise ValueError("a key stands twice")
     return data
-
-
-def _text(data: dict[str, Any], name: str, limit: int, missing: str | None = None) -> str:
-    value = data.get(name, missing)
-    if not isinstance(value, str):
-        raise UnusableAnswer(f"{name} is not text")
-    if len(value) > limit:
-        raise UnusableAnswer(f"{name} has more than {limit} characters")
-    if any(unicodedata.category(char) in ("Cc", "Cs") for char in value):
-        raise UnusableAnswer(f"{name} holds control characters")
-    return value.strip()
 
 
 def _folded(text: str) -> str:

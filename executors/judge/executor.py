@@ -5,58 +5,61 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any, ClassVar
 
 from docarray import DocList
 from jina import requests
 
 from adjudicate.documents import Case, Problem, RoomStatus
-from executors.judge.model import QwenJudge
-from executors.judge.reviewer import Review, Reviewer
-from executors.shared.batcher import Batcher, Expired
-from executors.shared.policy import load_policy
-from executors.shared.room import Room
+from executors.judge import prompt
+from executors.judge.answer import SCHEMA_VERSION
+from executors.judge.backend import Backend, Question
+from executors.judge.cache.verdicts import open_verdicts
+from executors.judge.model_endpoints import ModelRoom
+from executors.judge.open_backend import open_backend
+from executors.judge.review import Review
+from executors.judge.reviewer import Reviewer
+from executors.shared.policies import Policies
+from executors.shared.settings import JudgeSettings
 from executors.shared.telemetry import batch_span
 
 
-class Judge(Room):
+class Judge(ModelRoom):
     """Qwen2-VL reads each flagged ad against the policy; others pass as they are."""
 
     room: ClassVar[str] = "judge"
 
     def open(self) -> None:
         """Load policy and model. Raises `ConfigurationError` with one clear sentence."""
-        settings = self.settings.judge
-        self._judged = self._batches = 0
-        self._policy = load_policy(self.settings.policies)
-        self._model = QwenJudge(settings)
+        settings = self.settings
+        self._verdicts = open_verdicts(settings.judge)
+        self._policies = Policies(settings.policies, settings.policy_poll_s)
+        self._backend = self.open_models(self._open_backend)
         self._reviewer = Reviewer(
-            self._model, self._policy, self.settings.images, self.settings.decision.approve
-        )
-        self._batcher: Batcher[Case, Review] = Batcher(
-            self._review_batch,
-            max_batch=settings.max_batch,
-            max_wait=settings.max_wait_ms / 1_000,
-            name="judge",
+            self._backend.pinned, lambda: self._policies.current, settings, self._verdicts
         )
 
     def describe(self) -> RoomStatus:
-        """The model with its version, and the policy's."""
+        """Model, prompt, answer format and policy with their versions, and what was done."""
+        backend = self._backend
+        model = dict(backend.counters())
+        # The backend counts what it has judged, the room all verdicts, those it held among them.
+        anew = {"judged_anew": model.pop("judged", 0)}
         return RoomStatus(
             room=self.room,
-            model=self._model.name,
-            device=self._model.device,
-            precision=self._model.precision,
+            model=backend.name,
+            device=backend.device,
+            precision=backend.precision,
             facts={
-                "version": self._model.version,
-                "prompt": self._model.style,
-                "policy": self._policy.version,
+                "version": backend.version,
+                "prompt": f"{backend.style} {prompt.VERSION}",
+                "schema": SCHEMA_VERSION,
+                **self._policies.facts(),
+                "cache": self._verdicts.kind,
+                **{name: fact for name, fact in backend.facts().items() if name != "prompt"},
             },
-            counters={
-                "judged": self._judged,
-                "batches": self._batches,
-                "waiting": self._batcher.waiting,
-            },
+            counters={**self._reviewer.counters(), **anew, **model},
         )
 
     @requests(on="/review")
@@ -66,38 +69,34 @@ class Judge(Room):
         return docs
 
     def close(self) -> None:
-        """Stop the worker after the batch that it is on."""
-        self._batcher.close()
+        """Stop after the batch at work."""
+        self._backend.close()
+        self._reviewer.close()
+        self._policies.close()
         super().close()
+
+    def _open_backend(self, settings: JudgeSettings) -> Backend:
+        return open_backend(settings, on_batch=self._batch_span)
+
+    def _batch_span(self, questions: Sequence[Question]) -> AbstractContextManager[object]:
+        traceparents = [question.traceparent for question in questions]
+        return batch_span(self.tracer, "judge.batch", traceparents, {"batch.size": len(questions)})
 
     async def _judge(self, case: Case) -> None:
         started = time.perf_counter()
         patience = time.time() + self.settings.judge.timeout_s
         deadline = patience if case.deadline is None else min(patience, case.deadline)
-        try:
-            review = await self._batcher.submit(case, deadline)
-        except Expired:
-            review = Review("timeout")
-        except Exception as error:  # one ad's failure is its own verdict, never the request's
-            self.logger.error(f"an ad could not be judged: {type(error).__name__}: {error}")
-            review = Review("unavailable")
-        self._write(case, review)
+        _write(case, await self._reviewer.review(case, deadline))
         case.timings["judge"] = round((time.perf_counter() - started) * 1_000, 3)
 
-    def _review_batch(self, cases: Sequence[Case]) -> list[Review]:
-        traceparents = [case.traceparent for case in cases]
-        with batch_span(self.tracer, "judge.batch", traceparents, {"batch.size": len(cases)}):
-            reviews = self._reviewer.review(cases)
-        self._batches += 1
-        self._judged += len(reviews)
-        return reviews
 
-    def _write(self, case: Case, review: Review) -> None:
-        case.verdict = review.verdict
-        case.probability = review.probability
-        case.instruction_found = case.instruction_found or review.instruction_found
-        case.versions |= {"judge": self._model.version, "policy": self._policy.version}
-        if review.finding is not None:
-            case.findings.append(review.finding)
-        if review.error is not None and case.problem is None:
-            case.problem = Problem(code=review.error.code, detail=review.error.detail)
+def _write(case: Case, review: Review) -> None:
+    case.verdict = review.verdict
+    case.probability = review.probability
+    case.instruction_found = case.instruction_found or review.instruction_found
+    case.judge_notes.extend(review.notes)
+    case.cached = review.cached
+    case.versions |= review.versions
+    case.findings.extend(review.findings)
+    if review.error is not None and case.problem is None:
+        case.problem = Problem(code=review.error.code, detail=review.error.detail)

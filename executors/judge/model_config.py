@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from adjudicate.errors import ConfigurationError
+from executors.shared.settings import JudgeSettings
 
 FILE = "judge_config.json"
 
@@ -37,6 +38,11 @@ class ModelConfig(BaseModel):
     max_new_tokens: int = Field(256, gt=0)
     max_copy: int = Field(10_000, gt=0)
     """Characters of copy that the model reads reliably; a longer ad goes to a person."""
+
+    def overridden(self, settings: JudgeSettings) -> ModelConfig:
+        """Return the same with what the settings say instead."""
+        said = settings.model_dump(include={"temperature", "max_new_tokens"}, exclude_none=True)
+        return self.model_copy(update=said)
 
 
 def read_model_config(folder: Path) -> ModelConfig:

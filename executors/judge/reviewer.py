@@ -1,117 +1,214 @@
-"""One batch of flagged ads through the judge. Whatever cannot be used is never `compliant`."""
+"""One flagged ad through the judge. Whatever cannot be used is never `compliant`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import asyncio
+import logging
+import os
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TypeVar
 
-from adjudicate.documents import Case, Finding
+from PIL import Image
+
+from adjudicate.documents import Case
 from adjudicate.errors import AdError
-from executors.judge.answer import Answer, UnusableAnswer, is_quoted, parse
+from executors.judge.backend import Backend, JudgeUnavailable, Opinion, Question, QuestionRefused
+from executors.judge.cache.in_flight import InFlight
+from executors.judge.cache.key import Content, key_of, maker, picture_hash
+from executors.judge.cache.near import Look
+from executors.judge.cache.twins import NOTE, Seen, Twins, folded
+from executors.judge.cache.verdicts import Verdicts
 from executors.judge.instructions import addresses_reviewer
-from executors.judge.model import Backend, Question
-from executors.shared.images import decode
-from executors.shared.policy import Policy, Rule
-from executors.shared.settings import ImageLimits
+from executors.judge.prompt import clean
+from executors.judge.questions import Applicable, Rules, check_copy, explain_above, picture
+from executors.judge.review import Invalid, Review
+from executors.judge.verdict import read
+from executors.shared.batcher import Expired
+from executors.shared.memory import OutOfMemory
+from executors.shared.policy import Policy
+from executors.shared.settings import Settings
+
+OUT_OF_MEMORY = "judge_out_of_memory"
+
+Pinned = Callable[[], AbstractContextManager[Backend]]
+Result = TypeVar("Result")
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Review:
-    """What the judge says of one ad. `probability` is None when no verdict pass was made."""
+class _Asked:
+    """One ad, and what is asked of whom."""
 
-    verdict: str
-    probability: float | None = None
-    finding: Finding | None = None
-    error: AdError | None = None
-    instruction_found: bool = False
+    case: Case
+    backend: Backend
+    rules: Applicable
+    above: float
+    """As `Question.explain_above`."""
+    deadline: float
+
+    @property
+    def market(self) -> str:
+        return self.case.market or "any"
+
+    @cached_property
+    def copy(self) -> str:
+        """As the judge is shown it."""
+        return clean(self.case.text)
+
+    def question(self, image: Image.Image | None) -> Question:
+        return Question(
+            self.market,
+            self.case.text,
+            image,
+            self.rules.rules,
+            self.above,
+            traceparent=self.case.traceparent,
+        )
 
 
 class Reviewer:
-    """Asks for every ad's probability first, and for a written answer where it matters.
-
-    Below or at `approve` nothing more is asked: the ad is compliant. Above, the answer has to name
-    the claim and the rule; one that does not hold makes the verdict `invalid`.
-    """
+    """Asks for what is not known yet: a verdict held for the same content is taken again, and the
+    same ad, or almost the same, is not judged twice at a time."""
 
     def __init__(
-        self, backend: Backend, policy: Policy, limits: ImageLimits, approve: float
+        self, pinned: Pinned, policy: Callable[[], Policy], settings: Settings, verdicts: Verdicts
     ) -> None:
-        self._backend = backend
+        """`pinned` keeps one model for one ad; `policy` is the one in force now."""
+        self._pinned = pinned
         self._policy = policy
-        self._limits = limits
-        self._approve = approve
+        self._settings = settings
+        self._verdicts = verdicts
+        self._rules = Rules()
+        self._in_flight: InFlight[Opinion] = InFlight()
+        self._twins = Twins(settings.decision.reject, self._in_thread)
+        # Decoded pictures that wait for the judge are the room's memory: two batches of them.
+        waiting = max(2 * settings.judge.max_batch, settings.judge.concurrency)
+        self._places = asyncio.Semaphore(waiting)
+        threads = max(1, min(8, (os.cpu_count() or 1) // 2))
+        self._threads = ThreadPoolExecutor(threads, "judge-decode")
+        self._reviewing = 0
+        self._counts: Counter[str] = Counter()
 
-    def review(self, cases: Sequence[Case]) -> list[Review]:
-        """Return one review per case, in order. Raises what the backend raises for the batch."""
-        reviews: list[Review | None] = [None] * len(cases)
-        questions: dict[int, Question] = {}
-        for place, case in enumerate(cases):
-            asked = self._question(case)
-            if isinstance(asked, Question):
-                questions[place] = asked
-            else:
-                reviews[place] = asked
-        asked_of = list(questions)
-        found = self._backend.probabilities(list(questions.values())) if asked_of else []
-        probability = dict(zip(asked_of, found, strict=True))
-        suspicious = [place for place in asked_of if probability[place] > self._approve]
-        written = self._backend.answers([questions[p] for p in suspicious]) if suspicious else []
-        for place, text in zip(suspicious, written, strict=True):
-            reviews[place] = self._from_answer(cases[place], probability[place], text)
-        for place in set(asked_of) - set(suspicious):
-            reviews[place] = Review("compliant", probability[place])
-        return [
-            _with_instruction(review or Review("invalid"), case)
-            for review, case in zip(reviews, cases, strict=True)
-        ]
-
-    def _question(self, case: Case) -> Question | Review:
-        if len(case.text) > self._backend.max_copy:
-            return _invalid(None, "the copy is longer than the judge reads reliably")
+    async def review(self, case: Case, deadline: float) -> Review:
+        """Return the review of one case; `deadline` is Unix time in seconds. Never raises."""
+        self._reviewing += 1
         try:
-            image = None if case.image is None else decode(case.image, self._limits)
+            with self._pinned() as backend:
+                policy = self._policy()
+                versions = {"judge": backend.version, "policy": policy.version}
+                review = await self._in_time(case, backend, policy, deadline)
+        finally:
+            self._reviewing -= 1
+        found = review.instruction_found or addresses_reviewer(case.text)
+        self._counts["judged"] += review.verdict in ("violation", "compliant", "invalid")
+        self._counts[review.verdict] += 1
+        return replace(review, instruction_found=found, versions=versions)
+
+    def counters(self) -> Mapping[str, int]:
+        """What became of the ads, by verdict, and how many were not judged anew."""
+        counted = ("judged", "violation", "compliant", "invalid", "timeout", "unavailable")
+        return {
+            **dict.fromkeys(counted, 0),
+            **self._counts,
+            **self._verdicts.counters(),
+            "joined": self._in_flight.joined,
+            "joined_near_identical": self._twins.joined,
+            "reviewing": self._reviewing,
+        }
+
+    def close(self) -> None:
+        """End the threads."""
+        self._threads.shutdown(cancel_futures=True)
+
+    async def _in_time(
+        self, case: Case, backend: Backend, policy: Policy, deadline: float
+    ) -> Review:
+        try:
+            if (left := deadline - time.time()) <= 0:
+                return Review("timeout")
+            async with asyncio.timeout(left):
+                return await self._review(self._asked(case, backend, policy, deadline))
+        except (Expired, TimeoutError):
+            return Review("timeout")
+        except Invalid as invalid:
+            return self._invalid(invalid)
+        except QuestionRefused as refused:
+            return self._invalid(Invalid("ad", str(refused)))
         except AdError as error:
             return Review("unavailable", error=error)
-        if image is not None and max(image.size) > min(image.size) * self._backend.max_aspect:
-            return _invalid(None, "the picture is longer than the judge reads reliably")
-        if image is None and not case.text.strip():
-            return _invalid(None, "there is neither picture nor copy")
-        return Question(case.market or "any", case.text, image, self._rules(case))
+        except JudgeUnavailable as error:
+            return Review("unavailable", notes=(error.reason,))
+        except OutOfMemory:
+            return Review("unavailable", notes=(OUT_OF_MEMORY,))
+        except Exception as error:  # one ad's failure is its own verdict, never the request's
+            _log(error)
+            return Review("unavailable")
 
-    def _rules(self, case: Case) -> tuple[Rule, ...]:
-        return self._policy.applicable(case.market, case.product)
+    def _invalid(self, invalid: Invalid) -> Review:
+        self._counts[f"invalid_{invalid.kind}"] += 1
+        return invalid.review()
 
-    def _from_answer(self, case: Case, probability: float, text: str) -> Review:
-        try:
-            answer = parse(text, {rule.code for rule in self._rules(case)})
-            if answer.violation and case.image is None and not is_quoted(answer.claim, case.text):
-                raise UnusableAnswer("the claim does not stand in the ad")
-        except UnusableAnswer as error:
-            return _invalid(probability, str(error))
-        verdict = "violation" if answer.violation else "compliant"
-        finding = Finding(
-            rule=answer.rule or "",
-            claim=answer.claim,
-            rationale=answer.rationale or self._wording(answer, case),
-            verdict=verdict,
-            probability=probability,
+    def _asked(self, case: Case, backend: Backend, policy: Policy, deadline: float) -> _Asked:
+        check_copy(case, backend)
+        rules = self._rules.of(policy, case)
+        return _Asked(case, backend, rules, explain_above(case, self._settings), deadline)
+
+    async def _review(self, asked: _Asked) -> Review:
+        picture_sha = await self._in_thread(lambda: picture_hash(asked.case.image))
+        content = Content(picture_sha, asked.copy, asked.market, asked.rules.version)
+        made_by = maker(asked.backend, self._settings.judge.max_pixels)
+        key = key_of(content, made_by)
+        if held := await self._verdicts.get(key, asked.above):
+            return replace(self._read(asked, held), cached=True)
+        opinion = await self._in_flight.once(
+            (key, asked.above), lambda: self._opinion(asked, key, made_by)
         )
-        return Review(verdict, probability, finding)
+        return self._read(asked, opinion)
 
-    def _wording(self, answer: Answer, case: Case) -> str:
-        if answer.rule is None:
-            return ""
-        return self._policy.rules[answer.rule].text_in(case.language)
+    async def _opinion(self, asked: _Asked, key: str, made_by: str) -> Opinion:
+        async with self._places:
+            image, look = await self._in_thread(lambda: self._picture(asked))
+            group = (asked.market, asked.rules.version, made_by, asked.above, folded(asked.copy))
+            question = asked.question(image)
+            opinion = await self._twins.judge(
+                Seen(group, asked.copy, look),
+                lambda: asked.backend.judge(question, asked.deadline),
+            )
+        if NOTE not in opinion.notes and self._usable(asked, opinion):
+            await self._verdicts.put(key, opinion)
+        return opinion
+
+    def _picture(self, asked: _Asked) -> tuple[Image.Image | None, Look | None]:
+        if asked.case.image is None:
+            return None, None
+        seen = self._settings.judge.max_pixels
+        image = picture(asked.case.image, self._settings.images, asked.backend.max_aspect, seen)
+        return image, Look.of(image, seen)
+
+    def _usable(self, asked: _Asked, opinion: Opinion) -> bool:
+        try:
+            self._read(asked, opinion)
+        except Invalid:
+            return False
+        return True
+
+    def _read(self, asked: _Asked, opinion: Opinion) -> Review:
+        return read(opinion, asked.case, asked.rules.rules, asked.above, self._settings)
+
+    async def _in_thread(self, work: Callable[[], Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
 
-def _invalid(probability: float | None, reason: str) -> Review:
-    finding = Finding(rationale=reason, verdict="invalid", probability=probability or 0.0)
-    return Review("invalid", probability, finding)
-
-
-def _with_instruction(review: Review, case: Case) -> Review:
-    said = [case.text]
-    if review.finding is not None:
-        said.append(review.finding.claim)
-    found = any(addresses_reviewer(text) for text in said)
-    return Review(review.verdict, review.probability, review.finding, review.error, found)
+def _log(error: Exception) -> None:
+    """Where it failed, and not the message: it may quote the ad."""
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{where.name}, {os.path.basename(where.filename)}, line {where.lineno}"
+    logger.error("an ad could not be judged: %s in %s", type(error).__name__, place)

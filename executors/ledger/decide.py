@@ -98,4 +98,4 @@ def _likely_rule(case: Case) -> str:
 
 
 def _reasons(first: str, case: Case) -> tuple[str, ...]:
-    return tuple(dict.fromkeys([first, *case.reasons]))
+    return tuple(dict.fromkeys([first, *case.reasons, *case.judge_notes]))

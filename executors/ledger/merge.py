@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from adjudicate.documents import Case
 
-_JUDGED = ("verdict", "probability", "findings", "instruction_found")
+_JUDGED = (*("verdict", "probability", "findings", "instruction_found", "judge_notes", "cached"),)
 
 
 def merge(screened: Iterable[Case], judged: Iterable[Case]) -> list[Case]:

@@ -83,6 +83,7 @@ class Recorder:
             shadow_flagged=case.shadow_flagged,
             audit=case.audit,
             versions=case.versions,
+            cached=case.cached,
             trace_id=trace_id_of(case.traceparent),
             timings={**case.timings, "ledger": _ms_since(started)},
             decided_at=datetime.now(UTC).isoformat(timespec="milliseconds"),

@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 Compile = Literal["none", "compile", "cudagraphs"]
 Backend = Literal["torch", "onnx"]
+Rationale = Literal["always", "violations", "never"]
 
 
 class _Section(BaseModel):
@@ -107,18 +108,55 @@ class LibrarySettings(_Section):
 
 
 class JudgeSettings(_Section):
+    backend: Literal["transformers", "openai"] = "transformers"
+    """The model in this process, or any OpenAI-compatible server."""
     model: str = str(ROOT / "models" / "judge")
-    """A local folder, or a model name of the hub."""
+    """A name of `models`, a local folder, or a model name of the hub or of the server."""
+    models: Path = ROOT / "models" / "models.yml"
+    """The file that names models with source, revision, checksums and limits."""
     device: str = "auto"
     precision: Precision = "auto"
+    quantization: Literal["none", "int8", "int4"] = "none"
+    """Weights in fewer bits, where the library for it is installed."""
+    attention: Literal["sdpa", "eager"] = "sdpa"
     threads: int = Field(1, ge=1)
-    max_batch: int = Field(8, ge=1)
+    max_batch: int = Field(32, ge=1)
+    """Ads in one pass, where the memory holds them."""
     max_wait_ms: float = Field(20.0, ge=0)
+    memory_share: float = Field(0.8, gt=0, le=1)
+    """Of the memory that is free when a batch is filled."""
+    memory_bytes: int | None = Field(None, gt=0)
+    """Never more than this for one batch, whatever is free."""
     timeout_s: float = Field(60.0, gt=0)
     """An ad that waited longer than this is escalated."""
     max_pixels: int = Field(1_003_520, gt=0)
     """A picture is scaled down to this before the judge sees it."""
     prompt: Literal["auto", "full", "compact"] = "auto"
+    temperature: float | None = Field(None, gt=0)
+    """Of the verdict's logit. None: the model's own, that of `models` or its judge_config.json."""
+    max_new_tokens: int | None = Field(None, ge=1)
+    """Of a written answer. None: as `temperature`."""
+    rationale: Rationale = "violations"
+    """Which ads get a written answer beside the verdict: claims quoted, and the rules they break.
+    An ad may ask for another."""
+    instruction: float = Field(0.5, ge=0, le=1)
+    """Probability above which the judge counts as having seen text that addresses it."""
+    url: str = ""
+    """With `backend` openai: the server's base URL, such as `http://localhost:8000/v1`."""
+    api_key: SecretStr = SecretStr("")
+    concurrency: int = Field(16, ge=1)
+    """Requests to the server at a time."""
+    request_timeout_s: float = Field(30.0, gt=0)
+    max_retries: int = Field(2, ge=0)
+    breaker_failures: int = Field(5, ge=1)
+    """Failures in a row that open the circuit breaker: ads are then escalated at once."""
+    breaker_reset_s: float = Field(30.0, gt=0)
+    """After which one request tries the server again."""
+    cache_url: str = ""
+    """Of the verdict cache: `redis://host:port/0`. Empty: in this process's memory."""
+    cache_entries: int = Field(20_000, ge=0)
+    """Verdicts kept in memory; 0 switches the cache off."""
+    cache_ttl_s: float = Field(7 * 86_400.0, gt=0)
 
 
 class DecisionSettings(_Section):
@@ -152,6 +190,8 @@ class Settings(BaseSettings):
     )
 
     policies: Path = ROOT / "policies"
+    policy_poll_s: float = Field(2.0, ge=0)
+    """How often the rooms look for a changed policy; 0: only at the start."""
     database: str = f"sqlite:///{ROOT / 'data' / 'adjudicate.db'}"
     """SQLAlchemy URL of exemplars and decisions."""
     images: ImageLimits = ImageLimits()

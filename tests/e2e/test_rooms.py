@@ -70,7 +70,9 @@ async def test_the_judge_saw_exactly_the_flagged_ads_and_the_audit_sample(
 
 async def test_an_unflagged_ad_does_not_wait_behind_the_judge(service: Service) -> None:
     rows = [row for row in sample_rows() if row["kind"] == "image" and row["rule"]]
-    flagged = [sample_ad(row) for row in rows] * 24
+    # Of identical ads the judge would see one.
+    numbered = [{**row, "text": f"{row['text']} No. {n}"} for n in range(8) for row in rows]
+    flagged = [sample_ad(row) for row in numbered]
     # Which of many are of the audit sample, and so judged as well, does not change.
     plain = plain_ads(60)
     async with AsyncClient(service.urls["grpc"], request_size=1, prefetch=500) as client:

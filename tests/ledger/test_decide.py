@@ -79,6 +79,24 @@ ROWS: dict[str, tuple[Case, Ruling]] = {
         flagged("compliant", 0.0, VIOLATION, **NEAR),
         Ruling("escalate", ("near_duplicate:similarity", "image:cure"), "CN-AL-16"),
     ),
+    "compliant from the cache": (
+        flagged("compliant", 0.1, VIOLATION, cached=True),
+        Ruling("approve", ("judged_compliant",), "", 0.9),
+    ),
+    "compliant from the cache, but almost a violation": (
+        flagged("compliant", 0.0, VIOLATION, cached=True, **NEAR),
+        Ruling("escalate", ("near_duplicate:similarity", "image:cure"), "CN-AL-16"),
+    ),
+    "copy of a violation, whatever the cache says": (
+        flagged("compliant", 0.0, COPY, cached=True, near_duplicate="hash"),
+        Ruling("reject", ("near_duplicate:hash",), "CN-AL-18", 0.98),
+    ),
+    "what the judge noted comes last": (
+        flagged(
+            "unavailable", None, VIOLATION, reasons=["image:cure"], judge_notes=["breaker_open"]
+        ),
+        Ruling("escalate", ("judge_unavailable", "image:cure", "breaker_open"), "CN-AL-16"),
+    ),
     "violation, and almost a known one": (
         flagged("violation", 0.9, VIOLATION, **NEAR),
         Ruling(
@@ -202,6 +220,7 @@ cases = st.builds(
     verdict=st.sampled_from([*get_args(Verdict), "approve", "other"]),
     probability=st.none() | st.floats(),
     instruction_found=st.booleans(),
+    cached=st.booleans(),
     reasons=st.lists(st.sampled_from(["image:cure", "lookalike", "audit_sample"])),
     findings=st.sampled_from([(), (FINDING,)]),
 )

@@ -88,6 +88,24 @@ async def test_without_branches_the_documents_are_the_cases(ledger: Ledger) -> N
     assert len(await review(ledger, [], [])) == 0
 
 
+async def test_a_decision_says_whether_its_verdict_was_held_and_how_sure_it_is(
+    ledger: Ledger,
+) -> None:
+    anew, held, doubtful = (Case(ad_id=name, flagged=True) for name in ("anew", "held", "doubtful"))
+    verdict = {"verdict": "compliant", "probability": 0.1}
+    answers = [
+        anew.model_copy(update=verdict),
+        held.model_copy(update={**verdict, "cached": True}),
+        doubtful.model_copy(update={**verdict, "probability": 0.5, "judge_notes": ["a_note"]}),
+    ]
+    decisions = await review(ledger, [anew, held, doubtful], answers)
+    assert [d.cached for d in decisions] == [False, True, False]
+    assert [d.confidence for d in decisions] == [0.9, 0.9, 0.0]
+    assert decisions[2].reasons == ["uncertain", "a_note"]
+    (kept,) = await look_up(ledger, "held")
+    assert kept.cached
+
+
 async def test_a_request_sent_again_is_not_decided_twice(ledger: Ledger) -> None:
     case = Case(ad_id="a", content_hash="c", flagged=True)
     again = case.model_copy(update={"flagged": False})

@@ -1,4 +1,4 @@
-"""The databases that tests run on."""
+"""The databases and caches that tests run on."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.services.postgres import NoPostgres, Postgres, running_postgres
+from tests.services.redis import NoRedis, RedisServer, running_redis
 
 
 @pytest.fixture(scope="session")
@@ -35,3 +36,20 @@ def any_database(request: pytest.FixtureRequest) -> str:
     """A fresh database: the test runs on SQLite and on PostgreSQL."""
     name = "postgres_url" if request.param == "postgresql" else "sqlite_url"
     return str(request.getfixturevalue(name))
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    """One Redis for all tests that want it; skips where there is none."""
+    try:
+        with running_redis() as server:
+            yield server
+    except NoRedis as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.fixture
+def redis_url(redis_server: RedisServer) -> str:
+    """An empty Redis."""
+    redis_server.empty()
+    return redis_server.url

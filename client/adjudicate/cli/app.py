@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
-from adjudicate.cli import encoder, library, options, thresholds
+from adjudicate.cli import encoder, judge, library, models, options, policy, thresholds
 from adjudicate.cli.calibrate import calibrate
 from adjudicate.cli.exits import HELP, Exit, one_sentence, run
+from adjudicate.cli.options import Market, Product
 from adjudicate.cli.ranking import classify, rank
 
 app = typer.Typer(
@@ -24,25 +25,12 @@ app = typer.Typer(
 app.add_typer(library.app, name="library")
 app.add_typer(encoder.app, name="encoder")
 app.add_typer(thresholds.app, name="thresholds")
+app.add_typer(policy.app, name="policy")
+app.add_typer(judge.app, name="judge")
+app.add_typer(models.app, name="models")
 app.command()(calibrate)
 app.command()(rank)
 app.command()(classify)
-
-
-class Market(StrEnum):
-    """Where the ad runs."""
-
-    CN = "CN"
-    US = "US"
-    EU = "EU"
-
-
-class Product(StrEnum):
-    """What it advertises."""
-
-    DRUG = "drug"
-    DEVICE = "device"
-    FOOD = "food"
 
 
 class FailOn(StrEnum):

@@ -13,6 +13,7 @@ from adjudicate.documents import (
     Change,
     Decision,
     Exemplar,
+    ModelVersion,
     Ranking,
     RoomStatus,
     ThresholdVersion,
@@ -91,6 +92,10 @@ class Transport(Protocol):
     async def add_thresholds(self, version: ThresholdVersion) -> ThresholdVersion: ...
 
     async def set_thresholds(self, asked: ThresholdVersion) -> ThresholdVersion: ...
+
+    async def list_models(self) -> list[ModelVersion]: ...
+
+    async def load_model(self, name: str) -> list[ModelVersion]: ...
 
     async def decision(self, decision_id: str) -> Decision: ...
 

@@ -37,6 +37,7 @@ from adjudicate.errors import AdjudicateError, Code, RequestError, ServiceError
 from adjudicate.transports.address import Address
 from adjudicate.transports.base import Fields, Page, in_order
 from adjudicate.transports.faults import fault, from_text, interrupted, unreachable
+from adjudicate.transports.models import GrpcModels
 from adjudicate.transports.rankings import GrpcRankings
 from adjudicate.transports.thresholds import GrpcThresholds
 
@@ -63,7 +64,7 @@ _CODES = {
 }
 
 
-class GrpcTransport(GrpcThresholds, GrpcRankings):
+class GrpcTransport(GrpcThresholds, GrpcRankings, GrpcModels):
     """One HTTP/2 connection to the gateway."""
 
     def __init__(self, address: Address, headers: Mapping[str, str]) -> None:

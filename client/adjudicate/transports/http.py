@@ -37,6 +37,8 @@ _ROUTES = {
     "thresholds.get": ("GET", "/v1/thresholds/{id}"),
     "thresholds.add": ("POST", "/v1/thresholds"),
     "thresholds.set": ("PATCH", "/v1/thresholds/{id}"),
+    "models.list": ("GET", "/v1/models"),
+    "models.load": ("POST", "/v1/models/load"),
     "decision": ("GET", "/v1/decisions/{id}"),
     "decisions": ("GET", "/v1/decisions"),
     "status": ("GET", "/v1/status"),

@@ -26,6 +26,7 @@ from adjudicate.documents import (
 )
 from adjudicate.errors import Code, ServiceError
 from adjudicate.transports.base import Fields, Page
+from adjudicate.transports.models import JsonModels
 from adjudicate.transports.rankings import JsonRankings
 from adjudicate.transports.thresholds import JsonThresholds
 
@@ -51,7 +52,7 @@ def read(kind: type[D], data: Any) -> D:
         raise ServiceError(Code.INTERNAL, detail) from error
 
 
-class JsonTransport(JsonThresholds, JsonRankings, ABC):
+class JsonTransport(JsonThresholds, JsonRankings, JsonModels, ABC):
     """Every operation but the review, over one method `call`."""
 
     @abstractmethod

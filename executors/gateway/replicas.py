@@ -1,0 +1,62 @@
+"""One request to every replica of a room: Jina's pool would choose one of them."""
+
+from __future__ import annotations
+
+from docarray import DocList
+from grpc.aio import AioRpcError
+from jina.proto import jina_pb2
+from jina.serve.networking import GrpcConnectionPool
+from jina.types.request.data import DataRequest
+
+from adjudicate.documents import ModelVersion, Problem
+from adjudicate.errors import Code, ServiceError
+
+
+async def ask_each(
+    pool: GrpcConnectionPool, request: DataRequest, room: str, endpoint: str
+) -> DataRequest:
+    """The answers of all replicas in one, asked one after another, so that the others serve.
+
+    A replica that does not answer gives its problem as a `ModelVersion`. Raises `ServiceError` when
+    none does. On Kubernetes the pool knows a room by one address, its
+    service: then this is one replica, whichever takes the request.
+    """
+    replicas = pool._connections.get_replicas(room, True)
+    answers: list[DataRequest] = []
+    missing = 0
+    for connection in list(replicas.get_all_connections()) if replicas else []:
+        if connection is None:  # it is being connected anew
+            missing += 1
+            continue
+        try:
+            answer, _ = await connection.send_requests(
+                requests=[request],
+                metadata=(("endpoint", endpoint),),
+                compression=pool.compression,
+            )
+            answers.append(answer)
+        except AioRpcError:
+            missing += 1
+            await replicas.reset_connection(connection.address, room)
+    if not answers:
+        raise ServiceError(Code.ROOM_UNAVAILABLE, f"The {room} is not answering.")
+    return _joined(answers, missing)
+
+
+def _joined(answers: list[DataRequest], missing: int) -> DataRequest:
+    """One answer with the documents of all; the first error instead where there is one."""
+    for answer in answers:
+        if answer.status.code == jina_pb2.StatusProto.ERROR:
+            return answer
+    problem = Problem(code=Code.ROOM_UNAVAILABLE, detail="a replica does not answer")
+    models = [model for answer in answers for model in _documents(answer)] + [
+        ModelVersion(id="", problem=problem) for _ in range(missing)
+    ]
+    whole = answers[0]
+    whole.data.docs = DocList[ModelVersion](models)
+    return whole
+
+
+def _documents(answer: DataRequest) -> list[ModelVersion]:
+    answer.document_array_cls = DocList[ModelVersion]
+    return list(answer.data.docs)
