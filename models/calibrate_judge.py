@@ -1,40 +1,37 @@
 """Fit the judge's temperature on renders of seen fonts: `python -m models.calibrate_judge DIR`.
 
-The verdict's logit is divided by the temperature that minimises the negative log-likelihood.
+The renders are told apart almost without error, and ads that look different are not: the
+temperature is never below 1, where the likelihood of these renders alone would have it. For one's
+own ads there is `adjudicate judge calibrate`, which is the same on labelled ads.
 """
 
 import argparse
 from pathlib import Path
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
-from transformers import AutoProcessor, Qwen2VLForConditionalGeneration
+from PIL import Image
 
-from models.judge_training.batches import Batcher
+from executors.judge.backend import Question
+from executors.judge.calibration.measures import expected_calibration_error
+from executors.judge.calibration.temperature import (
+    fit_temperature,
+    negative_log_likelihood,
+    probabilities,
+)
+from executors.judge.qwen.engine import Engine
+from executors.shared.settings import JudgeSettings
 from models.judge_training.export import write_judge_config
-from models.judge_training.measure import verdict_logits
+from models.judge_training.measure import Example
 from models.train_judge import validation
 
 _SEED = 910_001
+_LEAST = 1.0
 
 
-def negative_log_likelihood(
-    logits: NDArray[np.float64], truth: NDArray[np.bool_], temperature: float
-) -> float:
-    """Return the mean over `logits` `[N]` of the log odds of a violation."""
-    signed = np.where(truth, logits, -logits) / temperature
-    return float(np.logaddexp(0.0, -signed).mean())
-
-
-def fit(logits: NDArray[np.float64], truth: NDArray[np.bool_]) -> float:
-    """Return the best temperature between 1 and 5, on a grid of 2 % steps.
-
-    Never below 1: where validation is told apart without error, a sharper verdict always looks
-    better there, and would only be overconfident on ads that look different.
-    """
-    grid = np.exp(np.arange(0.0, np.log(5.0), 0.02))
-    return float(min(grid, key=lambda value: negative_log_likelihood(logits, truth, value)))
+def question(example: Example) -> Question:
+    """Return the example as the service would ask it."""
+    picture = None if example.image is None else Image.fromarray(example.image)
+    return Question(example.ad.market, example.ad.copy, picture, example.policy.rules)
 
 
 def main() -> None:
@@ -42,17 +39,16 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--repeats", type=int, default=4)
     arguments = parser.parse_args()
-    torch.set_num_threads(1)
-    processor = AutoProcessor.from_pretrained(arguments.folder)
-    processor.tokenizer.padding_side = "left"
-    model = Qwen2VLForConditionalGeneration.from_pretrained(arguments.folder, dtype=torch.float32)
     examples = validation(_SEED, arguments.repeats)
-    logits = verdict_logits(model.eval(), processor, Batcher(processor), examples)
-    truth = np.array([bool(example.ad.violation) for example in examples])
-    temperature = fit(logits, truth)
-    before, after = (negative_log_likelihood(logits, truth, t) for t in (1.0, temperature))
-    print(f"temperature {temperature:.3f}: log-likelihood loss {before:.4f} -> {after:.4f}")
-    write_judge_config(arguments.folder, temperature)
+    engine = Engine(JudgeSettings(model=str(arguments.folder)))
+    logits = np.array(engine.logits([question(example) for example in examples]))
+    truth = np.array([example.violates for example in examples])
+    found = fit_temperature(logits, truth, least=_LEAST).temperature
+    for name, temperature in (("1", 1.0), (f"{found:.3f}", found)):
+        loss = negative_log_likelihood(logits, truth, temperature)
+        error = expected_calibration_error(probabilities(logits, temperature), truth)
+        print(f"temperature {name}: log loss {loss:.4f}, expected calibration error {error:.4f}")
+    write_judge_config(arguments.folder, found)
 
 
 if __name__ == "__main__":

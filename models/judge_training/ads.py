@@ -3,6 +3,17 @@
 from dataclasses import dataclass
 from random import Random
 
+from executors.judge.prompt import (
+    INSTRUCTION_PREFIX,
+    VERDICT_PREFIX,
+    Source,
+    full_answer,
+    label_answer,
+    messages,
+    rules_text,
+)
+from models.judge_training.attacks import attacked_copy, attacks
+from models.judge_training.policies import TrainingPolicy, draw_policy
 from models.render.claims import COMPLIANT, VIOLATING, Claim
 
 _BRANDS = (
@@ -44,24 +55,46 @@ _WORDS = (
     "need", "help", "reduces", "ends", "removes", "boosts", "guards", "restores", "repairs",
     "cleans", "improves", "protects", "fights", "smooth", "fresh", "gentle", "clear", "power",
 )  # fmt: skip
+UNKNOWN = "unknown"
 _HANZI = tuple(sorted({c for claim in VIOLATING + COMPLIANT for c in claim.text if c >= "一"}))
 
 
 @dataclass(frozen=True)
 class TrainingAd:
-    """One ad before it is rendered. `violation` is None where nobody knows the right answer."""
+    """One ad before it is rendered: the claims in its picture and in its copy, None without one."""
 
     picture: Claim | None
+    said: Claim | None
     copy: str
     market: str
-    claim: str
-    rule: str | None
-    violation: bool | None
+    instruction: bool = False
+    """Picture or copy speaks to the reviewer."""
+
+    @property
+    def known(self) -> bool:
+        """Whether anybody knows the right answer: not for words that are no claim."""
+        return all(claim is None or claim.id != UNKNOWN for claim in (self.picture, self.said))
+
+    def claims(self) -> list[tuple[Source, Claim]]:
+        """What the ad says, the picture's claim first; a claim of both stands twice."""
+        placed: tuple[tuple[Source, Claim | None], ...] = (
+            ("picture", self.picture),
+            ("copy", self.said),
+        )
+        return [(source, claim) for source, claim in placed if claim is not None]
+
+    def findings(self, policy: TrainingPolicy) -> list[tuple[int, int]]:
+        """Pairs of a claim and the rule that it breaks, by their places from 1."""
+        rules = [policy.rule_of(claim) for _, claim in self.claims()]
+        return [(place, rule) for place, rule in enumerate(rules, 1) if rule is not None]
+
+    def violates(self, policy: TrainingPolicy) -> bool:
+        return bool(self.findings(policy))
 
 
 def draw_claim(rng: Random) -> Claim:
-    """Draw a claim, violating or compliant with equal odds."""
-    return rng.choice(VIOLATING if rng.random() < 0.5 else COMPLIANT)
+    """Draw a claim; more violating ones, since a policy may lack the rule that they break."""
+    return rng.choice(VIOLATING if rng.random() < 0.6 else COMPLIANT)
 
 
 def unknown_claim(rng: Random) -> Claim:
@@ -71,7 +104,7 @@ def unknown_claim(rng: Random) -> Claim:
         text = " ".join(rng.sample(_WORDS, rng.randint(2, 5))).capitalize()
     else:
         text = "".join(rng.choice(_HANZI) for _ in range(rng.randint(4, 9)))
-    return Claim("unknown", text, language, "", None, rng.choice(("CN", "US", "EU")), "food")
+    return Claim(UNKNOWN, text, language, "", None, rng.choice(("CN", "US", "EU")), "food")
 
 
 def copy_around(text: str, language: str, rng: Random) -> str:
@@ -92,38 +125,62 @@ def copy_around(text: str, language: str, rng: Random) -> str:
     return (" " if language == "en" else rng.choice(("", " "))).join(parts)
 
 
-def training_ad(picture: Claim | None, rng: Random, *, unknown: float = 0.0) -> TrainingAd:
+def training_ad(
+    picture: Claim | None,
+    rng: Random,
+    *,
+    unknown: float = 0.0,
+    attacked: float = 0.0,
+    policy: TrainingPolicy | None = None,
+) -> TrainingAd:
     """Compose an ad around the claim in its picture, or a copy-only one when there is none.
 
-    `unknown` is the share of copy-only ads whose text is no known claim.
+    `unknown` is the share of copy-only ads whose text is no known claim, `attacked` that of copies
+    with words that speak to the reviewer. Under a `policy` half of the copies break it, however
+    few rules it has: its length must not give the answer away.
     """
+    said = _copy_claim(picture, rng, unknown, policy)
+    claim = picture or said
+    if claim is None:
+        language, market = rng.choice(("en", "zh")), rng.choice(("CN", "US", "EU"))
+    else:
+        language, market = claim.language, _market(claim, rng)
+    copy = ""
+    if said is not None:
+        copy = copy_around(said.text, said.language, rng)
+    elif picture is None or rng.random() < 0.35:
+        copy = copy_around("", language, rng)
+    instruction = rng.random() < attacked
+    if instruction:
+        copy = attacked_copy(copy, rng)
+    return TrainingAd(picture, said, copy, market, instruction)
+
+
+def _copy_claim(
+    picture: Claim | None, rng: Random, unknown: float, policy: TrainingPolicy | None
+) -> Claim | None:
     if picture is None:
         if rng.random() < unknown:
-            claim = unknown_claim(rng)
-            return TrainingAd(
-                None, copy_around(claim.text, claim.language, rng), claim.market, "", None, None
-            )
-        if rng.random() < 0.12:
-            language = rng.choice(("en", "zh"))
-            market = rng.choice(("CN", "US", "EU"))
-            return TrainingAd(None, copy_around("", language, rng), market, "", None, False)
-        claim = draw_claim(rng)
-        copy = copy_around(claim.text, claim.language, rng)
-        return TrainingAd(None, copy, _market(claim, rng), claim.text, claim.rule, claim.violating)
-    known = picture.id != "unknown"
+            return unknown_claim(rng)
+        if rng.random() < 0.08:
+            return None
+        return draw_claim(rng) if policy is None else _under(policy, rng)
+    if picture.id == UNKNOWN or rng.random() < 0.6:
+        return None
+    if rng.random() < 0.1:
+        return picture
+    violating = rng.random() < 0.5
+    wanted = VIOLATING if violating else COMPLIANT
+    return rng.choice([claim for claim in wanted if claim.market == picture.market])
+
+
+def _under(policy: TrainingPolicy, rng: Random) -> Claim:
+    broken = [claim for claim in VIOLATING if policy.rule_of(claim)]
+    allowed = [claim for claim in VIOLATING if not policy.rule_of(claim)]
     kind = rng.random()
-    if kind < 0.64 or not known:
-        copy = copy_around("", picture.language, rng) if kind < 0.2 else ""
-        violation = picture.violating if known else None
-        claimed = picture.text if known else ""
-        return TrainingAd(picture, copy, _market(picture, rng), claimed, picture.rule, violation)
-    second = rng.choice(
-        [c for c in (VIOLATING if kind > 0.84 else COMPLIANT) if c.market == picture.market]
-    )
-    copy = copy_around(second.text, second.language, rng)
-    quoted = second if second.violating and not picture.violating else picture
-    violation = picture.violating or second.violating
-    return TrainingAd(picture, copy, _market(picture, rng), quoted.text, quoted.rule, violation)
+    if broken and kind < 0.52:
+        return rng.choice(broken)
+    return rng.choice(allowed if allowed and kind < 0.78 else COMPLIANT)
 
 
 def _market(claim: Claim, rng: Random) -> str:
@@ -131,11 +188,17 @@ def _market(claim: Claim, rng: Random) -> str:
 
 
 def corpus(seed: int = 0) -> list[str]:
-    """Return texts for the tokenizer: claims most, copy and answers around them."""
+    """Return texts for the tokenizer: claims most, copy, rules and answers around them."""
     rng = Random(seed)
-    texts = [claim.text for claim in VIOLATING + COMPLIANT for _ in range(4)]
-    for claim in VIOLATING + COMPLIANT:
+    texts = [claim.text for claim in VIOLATING + COMPLIANT for _ in range(8)]
+    for number, claim in enumerate(VIOLATING + COMPLIANT):
         texts += [copy_around(claim.text, claim.language, rng) for _ in range(3)]
-        texts.append(f'{{"claim": "{claim.text}", "rule": "{claim.rule}", "violation": true}}')
-        texts.append('{"claim": "", "rule": null, "violation": false}')
-    return texts + list(_WORDS)
+        claims: list[tuple[Source, str]] = [("picture", claim.text), ("copy", claim.text)]
+        texts.append(full_answer(claims, [(1, number % 24 + 1), (2, number // 2 % 24 + 1)]))
+        texts.append(full_answer(claims[1:], []))
+    texts += [rules_text("compact", draw_policy(rng).rules) for _ in range(300)]
+    for market in ("CN", "US", "EU", "any") * 20:
+        chat = messages("compact", market=market, copy="", has_image=False, rules=())
+        texts += [f"{turn['role']}\nassistant\n{turn['content'][0]['text']}" for turn in chat]  # type: ignore[index]
+        texts += [label_answer(prefix, True) for prefix in (VERDICT_PREFIX, INSTRUCTION_PREFIX)]
+    return texts + list(_WORDS) + list(attacks("copy")) * 2

@@ -9,7 +9,7 @@ from transformers import Qwen2VLForConditionalGeneration, Qwen2VLProcessor
 
 from models.judge_training.network import PIXELS
 
-MAX_NEW_TOKENS = 64
+MAX_NEW_TOKENS = 160
 MAX_ASPECT = 1.25
 
 

@@ -1,4 +1,4 @@
-"""Figures while training: verdicts by logits, answers by `generate`, on renders kept aside."""
+"""Figures while training: labels by logits, answers by `generate`, on renders kept aside."""
 
 import json
 from collections.abc import Sequence
@@ -11,17 +11,23 @@ from PIL import Image
 from torch import Tensor
 from transformers import Qwen2VLForConditionalGeneration, Qwen2VLProcessor
 
-from executors.judge.prompt import VERDICT_PREFIX
+from executors.judge.prompt import INSTRUCTION_PREFIX, VERDICT_PREFIX
 from models.judge_training.ads import TrainingAd
 from models.judge_training.batches import Batcher
+from models.judge_training.policies import TrainingPolicy
 
 
 @dataclass(frozen=True)
 class Example:
-    """An ad with its picture `[SIDE, SIDE, 3] uint8`, or None when it is copy only."""
+    """An ad, its picture `[SIDE, SIDE, 3] uint8` or None when it is copy only, and its rules."""
 
     ad: TrainingAd
     image: NDArray[np.uint8] | None
+    policy: TrainingPolicy
+
+    @property
+    def violates(self) -> bool:
+        return self.ad.violates(self.policy)
 
 
 def auc(scores: NDArray[np.float64], labels: NDArray[np.bool_]) -> float:
@@ -40,11 +46,12 @@ def verdict_logits(
     batcher: Batcher,
     examples: Sequence[Example],
     batch: int = 16,
+    prefix: str = VERDICT_PREFIX,
 ) -> NDArray[np.float64]:
-    """Return `logit(true) - logit(false)` of each example through the real processor."""
+    """Return `logit(true) - logit(false)` after `prefix` of each example, by the real processor."""
     scores: list[float] = []
     for start in range(0, len(examples), batch):
-        inputs = _inputs(processor, batcher, examples[start : start + batch], VERDICT_PREFIX)
+        inputs = _inputs(processor, batcher, examples[start : start + batch], prefix)
         logits: Tensor = model(**inputs, logits_to_keep=1).logits[:, -1]
         scores += (logits[:, batcher.labels[1]] - logits[:, batcher.labels[0]]).tolist()
     return np.array(scores)
@@ -62,7 +69,7 @@ def answers(
     found: list[dict[str, object] | None] = []
     for start in range(0, len(examples), batch):
         inputs = _inputs(processor, batcher, examples[start : start + batch], "")
-        out = model.generate(**inputs, max_new_tokens=64, do_sample=False)
+        out = model.generate(**inputs, max_new_tokens=160, do_sample=False)
         texts = processor.batch_decode(
             out[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True
         )
@@ -77,22 +84,39 @@ def report(
     examples: Sequence[Example],
     generated: int,
 ) -> dict[str, float]:
-    """Return accuracy and AUC of all, and of the first `generated` JSON, rule and claim shares."""
-    labels = np.array([bool(example.ad.violation) for example in examples])
+    """Return figures of all examples, and shares of the first `generated` by what they write.
+
+    `acc` and `auc` are of the verdict, `noticed` of the instruction label; `json`, `claim` and
+    `rule` of answers: usable, all claims quoted exactly, all findings right (of violating ads).
+    """
+    labels = np.array([example.violates for example in examples])
     scores = verdict_logits(model, processor, batcher, examples)
     figures = {"acc": float(((scores > 0) == labels).mean()), "auc": auc(scores, labels)}
+    spoken = np.array([example.ad.instruction for example in examples])
+    noticed = verdict_logits(model, processor, batcher, examples, prefix=INSTRUCTION_PREFIX)
+    figures["noticed"] = float((noticed > 0)[spoken].mean()) if spoken.any() else float("nan")
+    figures["imagined"] = float((noticed > 0)[~spoken].mean())
     part = examples[:generated]
     if not part:
         return figures
     given = answers(model, processor, batcher, part)
     pairs = list(zip(part, given, strict=True))
-    bad = [(e, g) for e, g in pairs if e.ad.violation]
     figures["json"] = float(np.mean([g is not None for g in given]))
-    figures["claim"] = float(
-        np.mean([g is not None and g.get("claim") == e.ad.claim for e, g in pairs])
+    figures["claim"] = float(np.mean([g is not None and _quotes(g, e) for e, g in pairs]))
+    figures["rule"] = float(
+        np.mean([g is not None and _finds(g, e) for e, g in pairs if e.violates])
     )
-    figures["rule"] = float(np.mean([g is not None and g.get("rule") == e.ad.rule for e, g in bad]))
     return figures
+
+
+def _quotes(given: dict[str, object], example: Example) -> bool:
+    claims = [{"from": source, "quote": claim.text} for source, claim in example.ad.claims()]
+    return given.get("claims") == claims
+
+
+def _finds(given: dict[str, object], example: Example) -> bool:
+    findings = [{"claim": c, "rule": r} for c, r in example.ad.findings(example.policy)]
+    return given.get("findings") == findings
 
 
 def _parse(text: str) -> dict[str, object] | None:
@@ -106,7 +130,7 @@ def _parse(text: str) -> dict[str, object] | None:
 def _inputs(
     processor: Qwen2VLProcessor, batcher: Batcher, examples: Sequence[Example], prefix: str
 ) -> dict[str, Tensor]:
-    texts = [batcher.prompt(example.ad) + prefix for example in examples]
+    texts = [batcher.prompt(example.ad, example.policy) + prefix for example in examples]
     images = [Image.fromarray(e.image) for e in examples if e.image is not None]
     inputs = processor(text=texts, images=images or None, padding=True, return_tensors="pt")
     return dict(inputs)

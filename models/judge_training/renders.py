@@ -18,6 +18,7 @@ from PIL import Image
 from torch import Tensor
 
 from models.judge_training.ads import draw_claim, unknown_claim
+from models.judge_training.attacks import write_attack
 from models.judge_training.network import GRID, PATCH, SIDE
 from models.judge_training.pages import draw_page
 from models.judge_training.tower import merge_order
@@ -52,6 +53,7 @@ class Sample:
     chars: NDArray[np.int64]
     words: NDArray[np.int64]
     claim: int
+    attacked: bool = False
 
 
 def shrink(image: object) -> NDArray[np.uint8]:
@@ -89,12 +91,21 @@ def _ordered(grid: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def make_sample(
-    claim: Claim, generator: np.random.Generator, *, size: int = SIDE, clutter: float = 1.0
+    claim: Claim,
+    generator: np.random.Generator,
+    *,
+    size: int = SIDE,
+    clutter: float = 1.0,
+    attacked: bool = False,
 ) -> Sample:
-    """Render one training picture at `size` pixels and shrink it to `SIDE`."""
+    """Render one training picture at `size` pixels and shrink it to `SIDE`.
+
+    An `attacked` one has a line that speaks to the reviewer.
+    """
     rendered = render(claim, generator, size=size, clutter=clutter)
+    image = write_attack(rendered.image, generator) if attacked else rendered.image
     chars, words = targets(rendered.glyphs, size)
-    return Sample(shrink(rendered.image), chars, words, INDEX.get(claim.id, -1))
+    return Sample(shrink(image), chars, words, INDEX.get(claim.id, -1), attacked)
 
 
 def make_page(rng: Random) -> Sample:
@@ -113,7 +124,7 @@ class Ring:
         self._folder = tempfile.TemporaryDirectory(prefix="renders-")
         self._arrays = _open(Path(self._folder.name), slots, "w+")
         self.slots = slots
-        self._arrays.control[:] = (0, 0, 0.0, fresh, 0.0, 1.0)
+        self._arrays.control[:] = (0, 0, 0.0, fresh, 0.0, 1.0, 0.0)
         process = get_context("spawn").Process(
             target=_keep_fresh, args=(self._folder.name, slots, seed, os.getpid()), daemon=True
         )
@@ -124,11 +135,17 @@ class Ring:
     def produced(self) -> int:
         return int(self._arrays.control[0])
 
-    def set(self, *, clutter: float, unknown: float = 0.0, pages: float = 0.0) -> None:
-        """Set the clutter (0 plain, 1 full) of new pictures, and how many are unknown or pages."""
+    def set(
+        self, *, clutter: float, unknown: float = 0.0, pages: float = 0.0, attacked: float = 0.0
+    ) -> None:
+        """Set the clutter (0 plain, 1 full) of new pictures.
+
+        The shares say how many are of unknown words, pages, or attacked.
+        """
         self._arrays.control[2] = clutter
         self._arrays.control[4] = unknown
         self._arrays.control[5] = pages
+        self._arrays.control[6] = attacked
 
     def wait(self, count: int) -> None:
         """Block until `count` pictures are there. Raises RuntimeError when the renderer died."""
@@ -137,8 +154,11 @@ class Ring:
                 raise RuntimeError("the render process died")
             time.sleep(0.2)
 
-    def draw(self, count: int, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return images `[B, 3, SIDE, SIDE] uint8`, chars and words `[B, GRID²]`, claims `[B]`."""
+    def draw(
+        self, count: int, rng: np.random.Generator
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """Return images `[B, 3, SIDE, SIDE] uint8`, chars and words `[B, GRID²]`, claims and
+        whether they are attacked `[B]`."""
         arrays = self._arrays
         filled = min(self.produced, self.slots)
         rows = rng.integers(0, filled, count)
@@ -147,7 +167,8 @@ class Ring:
         images = torch.from_numpy(arrays.images[rows]).permute(0, 3, 1, 2)
         chars = torch.from_numpy(arrays.chars[rows].astype(np.int64))
         words = torch.from_numpy(arrays.words[rows].astype(np.int64))
-        return images, chars, words, torch.from_numpy(arrays.claims[rows].astype(np.int64))
+        claims = torch.from_numpy(arrays.claims[rows].astype(np.int64))
+        return images, chars, words, claims, torch.from_numpy(arrays.attacked[rows] > 0)
 
     def close(self) -> None:
         self._process.terminate()
@@ -161,6 +182,7 @@ class _Arrays:
     chars: NDArray[np.int16]
     words: NDArray[np.int16]
     claims: NDArray[np.int16]
+    attacked: NDArray[np.int16]
     control: NDArray[np.float64]
 
 
@@ -173,7 +195,8 @@ def _open(folder: Path, slots: int, mode: str) -> _Arrays:
         chars=array("chars", np.int16, slots, CELLS),  # type: ignore[arg-type]
         words=array("words", np.int16, slots, CELLS),  # type: ignore[arg-type]
         claims=array("claims", np.int16, slots),  # type: ignore[arg-type]
-        control=array("control", np.float64, 6),  # type: ignore[arg-type]
+        attacked=array("attacked", np.int16, slots),  # type: ignore[arg-type]
+        control=array("control", np.float64, 7),  # type: ignore[arg-type]
     )
 
 
@@ -190,10 +213,17 @@ def _keep_fresh(folder: str, slots: int, seed: int, parent: int) -> None:
         else:
             claim = unknown_claim(rng) if rng.random() < control[4] else draw_claim(rng)
             size = rng.choices((SIDE, 2 * SIDE, 3 * SIDE), (0.8, 0.15, 0.05))[0]
-            sample = make_sample(claim, generator, size=size, clutter=float(control[2]))
+            sample = make_sample(
+                claim,
+                generator,
+                size=size,
+                clutter=float(control[2]),
+                attacked=rng.random() < control[6],
+            )
         slot = int(control[0]) % slots
         arrays.images[slot] = sample.image
         arrays.chars[slot] = sample.chars
         arrays.words[slot] = sample.words
         arrays.claims[slot] = sample.claim
+        arrays.attacked[slot] = sample.attacked
         control[0] += 1
