@@ -1,87 +1,90 @@
 """How well the judge reads ads that it was never trained on: `python -m benchmarks.judge_quality`.
 
 Renders with fixed seeds in four subsets (new seeds, an unseen font, an unseen layout, both) and ads
-of copy alone, through the room's own code: decoding, real processor, verdict pass, generation.
+of copy alone, through the judge's own backend: decoding, label passes, constrained answers. The
+hardest subset is also judged by other policies: with two rules switched off, and by a house's own.
 """
 
 import argparse
 import io
-import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 
 from adjudicate.documents import Case
 from adjudicate.images import EncodedImage
+from benchmarks._judged import Judged, accuracy, judge, rows, under
 from benchmarks.rows import Row, row, table
-from executors.judge.answer import UnusableAnswer, parse
-from executors.judge.model import Question, QwenJudge
-from executors.shared.images import decode
-from executors.shared.policy import Policy, load_policy
-from executors.shared.settings import ROOT, ImageLimits, JudgeSettings
-from models.judge_training.ads import copy_around
-from models.judge_training.measure import auc
+from executors.judge.qwen.backend import QwenBackend
+from executors.shared.policy import Policy, Rule, load_policy
+from executors.shared.settings import ROOT, JudgeSettings
+from models.judge_training.ads import copy_around, unknown_claim
 from models.render.claims import Claim, load_claims
 from models.render.fonts import HELD_OUT_FONTS, SEEN_FONTS
 from models.render.render import HELD_OUT_LAYOUTS, SEEN_LAYOUTS, render
 
+HARDEST = "unseen font and layout"
 SUBSETS = {
     "new seeds": (SEEN_FONTS, SEEN_LAYOUTS),
     "unseen font": (HELD_OUT_FONTS, SEEN_LAYOUTS),
     "unseen layout": (SEEN_FONTS, HELD_OUT_LAYOUTS),
-    "unseen font and layout": (HELD_OUT_FONTS, HELD_OUT_LAYOUTS),
+    HARDEST: (HELD_OUT_FONTS, HELD_OUT_LAYOUTS),
 }
-BARS = {"violation accuracy": ">= 0.92", "JSON valid": ">= 1", "rule accuracy": ">= 0.85"}
+VALID = {"JSON valid": ">= 1"}
+POOLED = VALID | {"violation accuracy": ">= 0.92", "rule accuracy": ">= 0.85"}
+HELD_OUT = VALID | {
+    "violation accuracy": ">= 0.95",
+    "AUC": ">= 0.98",
+    "rule accuracy": ">= 0.9",
+    "claim quoted exactly": ">= 0.8",
+}
+OFF = ("CN-AL-16", "EU-83-90")
+"""Rules switched off: those that most claims of their market break."""
+HOUSE = (
+    ("cure", "disease"),
+    ("superlative",),
+    ("safety", "comparison"),
+    ("weight-loss", "pressure"),
+)
+"""Categories of a house's own rules, one after the other. It has none about endorsement."""
 _SEED = 4_100_000
 _SIZE = 512
-_BATCH = 16
-
-
-@dataclass(frozen=True)
-class Judged:
-    """One ad with its claim, the probability of a violation, and the written answer."""
-
-    claim: Claim
-    probability: float
-    written: str
+_UNKNOWN = 80
 
 
 def judge_quality(model_dir: Path, repeats: int = 2) -> list[Row]:
-    """Return the figures, `repeats` renders per claim and subset; bars stand on the pooled ones."""
-    judge = QwenJudge(JudgeSettings(model=str(model_dir)))
-    policy = load_policy(ROOT / "policies")
-    rows: list[Row] = []
+    """Return the figures, `repeats` renders per claim and subset."""
+    backend = QwenBackend(JudgeSettings(model=str(model_dir)))
+    try:
+        return _measured(backend, load_policy(ROOT / "policies"), repeats)
+    finally:
+        backend.close()
+
+
+def _measured(backend: QwenBackend, policy: Policy, repeats: int) -> list[Row]:
+    found: list[Row] = []
     pooled: list[Judged] = []
     for number, subset in enumerate(SUBSETS):
-        judged = _judge(judge, policy, list(picture_ads(subset, _SEED + number, repeats)))
-        rows += _rows(subset, judged, policy, {})
+        judged = judge(backend, policy, list(picture_ads(subset, _SEED + number, repeats)))
+        found += rows(subset, judged, HELD_OUT if subset == HARDEST else VALID)
         pooled += judged
-    strange = _judge(judge, policy, list(strange_ads(policy, _SEED)))
-    low = float(np.mean([each.probability <= 0.35 for each in strange]))
-    copies = _judge(judge, policy, list(copy_ads(_SEED, repeats)))
+    copies = judge(backend, policy, list(copy_ads(_SEED, repeats)))
     return [
-        *_rows("pooled", pooled, policy, BARS),
-        *rows,
-        *_rows("copy only", copies, policy, {}),
-        row(f"judge, {len(strange)} unknown violating claims: at p <= 0.35", low, "share"),
+        *rows("pooled", pooled, POOLED),
+        *found,
+        *rows("copy only", copies, VALID),
+        *_other_policies(backend, policy, repeats),
+        *_unknown(backend, policy),
     ]
 
 
 def picture_ads(subset: str, seed: int, repeats: int) -> Iterator[tuple[Claim, Case]]:
     """Yield every claim `repeats` times as a picture of 512 pixels, rendered from `seed`."""
-    fonts, layouts = SUBSETS[subset]
     generator = np.random.default_rng(seed)
     for claim in [claim for _ in range(repeats) for claim in load_claims()]:
-        rendered = render(claim, generator, size=_SIZE, fonts=fonts, layouts=layouts)
-        buffer = io.BytesIO()
-        rendered.image.save(buffer, "JPEG", quality=90)
-        image = EncodedImage(buffer.getvalue())
-        yield claim, Case(image=image, market=claim.market, language=claim.language)
+        yield claim, _picture_ad(claim, subset, generator)
 
 
 def copy_ads(seed: int, repeats: int) -> Iterator[tuple[Claim, Case]]:
@@ -105,60 +108,81 @@ def strange_ads(policy: Policy, seed: int) -> Iterator[tuple[Claim, Case]]:
                 yield claim, Case(text=copy_around(text, language, rng), market=market)
 
 
-def _judge(judge: QwenJudge, policy: Policy, ads: Sequence[tuple[Claim, Case]]) -> list[Judged]:
-    judged: list[Judged] = []
-    for start in range(0, len(ads), _BATCH):
-        batch = ads[start : start + _BATCH]
-        questions = [_question(case, policy) for _, case in batch]
-        found = zip(judge.probabilities(questions), judge.answers(questions), strict=True)
-        judged += [
-            Judged(claim, probability, written)
-            for (claim, _), (probability, written) in zip(batch, found, strict=True)
-        ]
-    return judged
+def _picture_ad(claim: Claim, subset: str, generator: np.random.Generator) -> Case:
+    fonts, layouts = SUBSETS[subset]
+    rendered = render(claim, generator, size=_SIZE, fonts=fonts, layouts=layouts)
+    buffer = io.BytesIO()
+    rendered.image.save(buffer, "JPEG", quality=90)
+    image = EncodedImage(buffer.getvalue())
+    return Case(image=image, market=claim.market, language=claim.language)
 
 
-def _question(case: Case, policy: Policy) -> Question:
-    image: Image.Image | None = None if case.image is None else decode(case.image, ImageLimits())
-    return Question(case.market or "any", case.text, image, policy.applicable(case.market, None))
-
-
-def _rows(subset: str, judged: Sequence[Judged], policy: Policy, bars: dict[str, str]) -> list[Row]:
-    truth: NDArray[np.bool_] = np.array([each.claim.violating for each in judged])
-    scores = np.array([each.probability for each in judged])
-    bad = [each for each in judged if each.claim.violating]
-    values = {
-        "violation accuracy": float(((scores >= 0.5) == truth).mean()),
-        "AUC": auc(scores, truth),
-        "JSON valid": float(np.mean([_is_usable(each.written, policy) for each in judged])),
-        "rule accuracy": float(np.mean([_field(e.written, "rule") == e.claim.rule for e in bad])),
-        "claim exact": float(
-            np.mean([_field(each.written, "claim") == each.claim.text for each in judged])
-        ),
-        "violations at p <= 0.35": float((scores[truth] <= 0.35).mean()),
-        "compliant at p >= 0.65": float((scores[~truth] >= 0.65).mean()),
-        "Brier score": float(((scores - truth) ** 2).mean()),
-    }
+def _other_policies(backend: QwenBackend, policy: Policy, repeats: int) -> list[Row]:
+    ads = list(picture_ads(HARDEST, _SEED + 10, repeats))
+    edited = Policy.of(rule for rule in policy.rules.values() if rule.code not in OFF)
+    kept = {claim.id: None if claim.rule in OFF else claim.rule for claim in load_claims()}
+    followed = under(judge(backend, edited, ads), kept)
+    switched = {claim.id for claim in load_claims() if claim.rule in OFF}
+    off = [each for each in followed if each.claim.id in switched]
+    others = [each for each in followed if each.claim.id not in switched]
+    name = f"judge, {' and '.join(OFF)} switched off"
     return [
-        row(f"judge, {subset}: {name}", value, "share", bars.get(name, ""))
-        for name, value in values.items()
+        *rows(name.removeprefix("judge, "), followed, {"violation accuracy": ">= 0.95"} | VALID),
+        row(f"{name}: their {len(off)} ads compliant", accuracy(off), "share"),
+        row(f"{name}: the {len(others)} others as before", accuracy(others), "share"),
+        *_own_codes(backend, ads, "HOUSE", {"rule accuracy": ">= 0.9"} | VALID),
+        *_own_codes(backend, ads, "MILL", VALID),
     ]
 
 
-def _is_usable(written: str, policy: Policy) -> bool:
-    try:
-        parse(written, policy.rules)
-    except UnusableAnswer:
-        return False
-    return True
+def _own_codes(
+    backend: QwenBackend, ads: Sequence[tuple[Claim, Case]], house: str, bars: dict[str, str]
+) -> list[Row]:
+    """A policy of a house's own rules. Training had codes that begin with HOUSE, none with MILL."""
+    policy = own_policy(house)
+    rule_of = {
+        claim.id: next(
+            (r.code for r in policy.rules.values() if claim.category in r.categories), None
+        )
+        for claim in load_claims()
+    }
+    return rows(f"own rules {house}-n", under(judge(backend, policy, ads), rule_of), bars)
 
 
-def _field(written: str, name: str) -> object:
-    try:
-        answer = json.loads(written)
-    except ValueError:
-        return None
-    return answer.get(name) if isinstance(answer, dict) else None
+def own_policy(house: str) -> Policy:
+    """Rules for every market under the codes `house`-1 and on, one for each entry of `HOUSE`."""
+    return Policy.of(
+        Rule.model_validate(
+            {
+                "code": f"{house}-{number}",
+                "law": "House rules",
+                "article": str(number),
+                "markets": ["CN", "US", "EU"],
+                "products": ["drug", "device", "food"],
+                "categories": categories,
+                "severity": "high",
+                "text": {"en": " and ".join(categories), "zh": "、".join(categories)},
+            }
+        )
+        for number, categories in enumerate(HOUSE, 1)
+    )
+
+
+def _unknown(backend: QwenBackend, policy: Policy) -> list[Row]:
+    rng, generator = Random(_SEED), np.random.default_rng(_SEED + 20)
+    claims = [unknown_claim(rng) for _ in range(_UNKNOWN)]
+    pictures = [(claim, _picture_ad(claim, HARDEST, generator)) for claim in claims]
+    shares = {
+        "unknown violating claims in copy": list(strange_ads(policy, _SEED)),
+        "pictures of other words": pictures,
+    }
+    found = []
+    for name, ads in shares.items():
+        scores = np.array([each.probability for each in judge(backend, policy, ads)])
+        low, high = float((scores <= 0.35).mean()), float((scores >= 0.65).mean())
+        found.append(row(f"judge, {len(ads)} {name}: at p <= 0.35", low, "share"))
+        found.append(row(f"judge, {len(ads)} {name}: at p >= 0.65", high, "share"))
+    return found
 
 
 def main() -> None:
