@@ -34,7 +34,7 @@ def test_jina_flow_starts_tells_its_rooms_and_an_interrupt_stops_it(tmp_path: Pa
         lines = service.output().splitlines()
         for room, told in {
             "encoder": ("model clip", "device cpu", "precision "),
-            "judge": ("model judge", "device cpu", "precision "),
+            "judge": ("model shipped", "device cpu", "precision "),
             "library": ("exemplars 0",),
             "ledger": ("decisions 0",),
         }.items():

@@ -122,12 +122,12 @@ class Chat:
     def _label(self, prefix: str) -> Label:
         chat = self._rendered("any", False, (), _COPY)
         before = self._encoded(chat, whole=True)
-        start = self._encoded(prefix, whole=False)
+        known = self._encoded(chat + prefix, whole=True)
         answers = []
         for label in LABELS:
             tokens = self._encoded(chat + prefix + label, whole=True)
-            known = [*before, *start]
-            if tokens[: len(known)] != known or len(tokens) == len(known):
+            kept = known[: len(before)] == before and tokens[: len(known)] == known
+            if not kept or len(tokens) == len(known):
                 raise ConfigurationError(
                     "The tokenizer of the judge's model does not keep "
                     f"{prefix!r} apart from its label: it cannot serve as a judge."
@@ -138,7 +138,7 @@ class Chat:
             raise ConfigurationError(
                 "The tokenizer of the judge's model gives both labels one token."
             )
-        return Label(tuple(start), no, yes)
+        return Label(tuple(known[len(before) :]), no, yes)
 
 
 def _common(one: str, other: str) -> str:

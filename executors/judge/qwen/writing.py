@@ -42,9 +42,6 @@ class _Answer:
     def take(self, token: int) -> None:
         """Go on with a token, and with those that the grammar leaves no choice about."""
         self.fresh = [token] if self.matcher.consume_token(token) else []
-        self.force()
-
-    def force(self) -> None:
         forced = self.matcher.compute_ff_tokens()
         if forced and self.matcher.consume_tokens(forced):
             self.fresh += forced
@@ -89,11 +86,9 @@ class Writer:
         done: list[list[int]] = [[] for _ in answers]
         keys = _Keys(judged, chosen, self._most, eager=self._eager)
         logits = judged.first[list(chosen)]
-        for answer in answers:
-            answer.force()
         alive = answers
         while True:
-            self._choose([a for a in alive if not a.fresh], logits, alive)
+            self._choose(alive, logits)
             going = [place for place, answer in enumerate(alive) if not answer.finished]
             for answer in alive:
                 done[answer.place] = answer.written
@@ -104,13 +99,10 @@ class Writer:
                 keys.keep(going)
             logits = self._step(alive, keys)
 
-    def _choose(self, open_: Sequence[_Answer], logits: Tensor, alive: Sequence[_Answer]) -> None:
-        if not open_:
-            return
-        rows = [place for place, answer in enumerate(alive) if not answer.fresh]
-        allowed = self._grammar.allowed([answer.matcher for answer in open_])
-        scores = logits[rows].masked_fill_(~allowed.to(logits.device), -torch.inf)
-        for answer, token in zip(open_, scores.argmax(-1).tolist(), strict=True):
+    def _choose(self, alive: Sequence[_Answer], logits: Tensor) -> None:
+        allowed = self._grammar.allowed([answer.matcher for answer in alive])
+        scores = logits.masked_fill(~allowed.to(logits.device), -torch.inf)
+        for answer, token in zip(alive, scores.argmax(-1).tolist(), strict=True):
             answer.take(token)
 
     def _step(self, alive: Sequence[_Answer], keys: _Keys) -> Tensor:

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from tokenizers.pre_tokenizers import Metaspace
 from transformers import AutoProcessor
 
 from adjudicate.errors import ConfigurationError
@@ -96,6 +97,19 @@ def test_a_template_without_a_cut_works_without_a_prefix(processor: Any, policy:
     )
     assert prefix == ()
     assert tokens == whole(changed, policy, "A cup", has_image=False)
+
+
+def test_a_tokenizer_that_marks_where_a_text_begins_works_without_a_prefix(
+    processor: Any, policy: Policy
+) -> None:
+    # As of SentencePiece: the rest alone would begin with a mark that it has not in the whole.
+    marking = with_template(processor, processor.chat_template)
+    marking.tokenizer.backend_tokenizer.pre_tokenizer = Metaspace("\u0120", "first")
+    ask = {"copy": "A cup", "has_image": False}
+    rules = policy.applicable("US", None)
+    prefix, tokens = Chat(marking, "full").tokens(market="US", rules=rules, **ask)
+    assert prefix == ()
+    assert tokens == whole(marking, policy, **ask)
 
 
 @pytest.mark.parametrize(

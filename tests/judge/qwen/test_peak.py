@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
@@ -104,8 +103,3 @@ def test_the_gpus_peak_is_within_a_third(place: int, wide: str) -> None:
     case = on_a_gpu(on_a_cpu(load_settings().judge.model, wide, wide))[place]
     peak = measured_apart(case)
     assert 1 / 1.3 <= peak.ratio <= 1.3
-
-
-def test_a_folder_is_needed_to_measure(tmp_path: Path) -> None:
-    with pytest.raises(Exception, match="returned non-zero"):
-        measured_apart(Case("none", str(tmp_path), ((56, 4),)))

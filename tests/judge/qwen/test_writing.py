@@ -81,10 +81,8 @@ def test_an_answer_ends_with_its_last_bracket(
     taught = full_answer([("copy", "Treats arthritis")], [])
     tokens = tokenizer(taught)["input_ids"]
 
-    def choose_as_taught(
-        self: Writer, open_: Sequence[_Answer], logits: object, alive: object
-    ) -> None:
-        for answer in open_:
+    def choose_as_taught(self: Writer, alive: Sequence[_Answer], logits: object) -> None:
+        for answer in alive:
             # Behind the end it would begin anew, if it were asked.
             answer.take(tokens[len(answer.written) % len(tokens)])
 
