@@ -60,13 +60,18 @@ def test_a_huge_picture_costs_no_more_than_the_settings_allow(processor: object)
 
 
 def test_a_square_model_sees_the_whole_picture_padded_with_its_mean(processor: object) -> None:
-    image = Image.new("RGB", (200, 100), (10, 200, 30))
+    image = Image.new("RGB", (200, 100), "black")
+    image.paste("white", (100, 0, 200, 100))
     ours = rule(processor, square=True, size=PictureSize(shortest_edge=28224, longest_edge=28224))
     grid = ours.grid(image.size)
     assert grid == (12, 12)
-    channels = ours.patches(image, grid).view(-1, 3, 14 * 14)
-    for channel, level in enumerate((10, 200, 30)):
-        assert (channels[:, channel].int() - level).abs().max() <= 1
+    levels = ours.patches(image, grid).float().mean(1)
+    # The tower's order: two by two patches of a token, tokens from left to right, row by row.
+    rows = levels.view(6, 6, 2, 2).transpose(1, 2).reshape(12, 12)
+    assert torch.allclose(rows[:2], torch.tensor(127.5), atol=2)
+    assert torch.allclose(rows[-2:], torch.tensor(127.5), atol=2)
+    assert (rows[4:8, :5] < 2).all()
+    assert (rows[4:8, 7:] > 253).all()
 
 
 def test_a_picture_like_a_thread_is_refused(processor: object) -> None:
