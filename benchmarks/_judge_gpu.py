@@ -60,7 +60,6 @@ QWEN2_VL_2B: Sizes = {
 
 MODELS = {"Qwen2-VL-2B": QWEN2_VL_2B, "Qwen2-VL-7B": QWEN2_VL_7B}
 
-_ADS = 64
 _ANSWERED = 0.3
 _NEW_TOKENS = 96
 _SIDE = 1_000
@@ -68,17 +67,15 @@ _SIDE = 1_000
 _COPIED = 2**30
 
 
-def rows() -> list[Row]:
+def rows(questions: Sequence[Question]) -> list[Row]:
     """The figures of both models; none, and a line that says so, where there is no GPU."""
     if not torch.cuda.is_available():
         print("There is no GPU here: the judge's speed and memory on one were not measured.")
         return []
-    from benchmarks.judge import ads
-
     return [
         row
         for name, sizes in MODELS.items()
-        for row in figures(name, sizes, ads(_ADS), torch.device("cuda"))
+        for row in figures(name, sizes, questions, torch.device("cuda"))
     ]
 
 

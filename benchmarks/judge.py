@@ -12,7 +12,8 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -20,6 +21,7 @@ from random import Random
 import numpy as np
 import torch
 
+from benchmarks import _judge_gpu
 from benchmarks._plain_judge import PlainJudge
 from benchmarks._random_judge import MID, random_judge
 from benchmarks.rows import Row, row
@@ -32,6 +34,7 @@ from models.render.claims import load_claims
 from models.render.render import render
 
 _ADS = 32
+_GPU_ADS = 64
 _PLAIN_ADS = 6
 _PAIRS = 3
 _NEW_TOKENS = 64
@@ -40,10 +43,11 @@ _SIDE = 168
 """Pixels: what the shipped model sees, and the other too; `_LARGE` shows what a larger one does."""
 _LARGE = 336
 _TOLERANCE = 1e-4
+_BARS = {"verdict": ">= 8", "verdict, answers for 30 %": ">= 4"}
 
 
 def run() -> list[Row]:
-    """The figures of both models."""
+    """The figures of both models, and on a GPU those of the shapes of the real ones."""
     torch.set_num_threads(1)
     shipped = Path(load_settings().judge.model)
     rows = [*_compared("shipped model", shipped, exact=True), *_halved("shipped model", shipped)]
@@ -51,8 +55,11 @@ def run() -> list[Row]:
         mid = random_judge(Path(folder), MID, side=_SIDE, max_new_tokens=_NEW_TOKENS)
         rows += _compared("60 M, random", mid, exact=False)
         mid = random_judge(Path(folder), MID, side=_LARGE, max_new_tokens=_NEW_TOKENS)
-        rows += _speeds(f"60 M, random, {_LARGE} px", *_opened(mid), ads(_ADS), bars=False)
-    return rows
+        with closing(_backend(mid, "fp32")) as backend:
+            plain = PlainJudge(mid, _NEW_TOKENS)
+            verdicts = {"verdict": _modes(ads(_ADS))["verdict"]}
+            rows += _speeds(f"60 M, random, {_LARGE} px", backend, plain, verdicts, {})
+    return rows + _judge_gpu.rows(ads(_GPU_ADS))
 
 
 def ads(count: int) -> list[Question]:
@@ -71,10 +78,6 @@ def ads(count: int) -> list[Question]:
     ]
 
 
-def _opened(folder: Path) -> tuple[QwenBackend, PlainJudge]:
-    return _backend(folder, "fp32"), PlainJudge(folder, max_new_tokens=_NEW_TOKENS)
-
-
 def _backend(folder: Path, precision: Precision) -> QwenBackend:
     settings = JudgeSettings(
         model=str(folder),
@@ -87,48 +90,54 @@ def _backend(folder: Path, precision: Precision) -> QwenBackend:
 
 
 def _compared(name: str, folder: Path, *, exact: bool) -> list[Row]:
-    backend, plain = _opened(folder)
-    questions = ads(_ADS)
-    speeds = _speeds(name, backend, plain, questions, bars=True)
-    return [*speeds, *_equality(name, backend, plain, questions[:_PLAIN_ADS], exact=exact)]
+    plain, questions = PlainJudge(folder, _NEW_TOKENS), ads(_ADS)
+    with closing(_backend(folder, "fp32")) as backend:
+        speeds = _speeds(name, backend, plain, _modes(questions), _BARS)
+        few = questions[:_PLAIN_ADS]
+        return [*speeds, *_equality(name, backend, plain, few, exact=exact)]
+
+
+def _modes(questions: Sequence[Question]) -> dict[str, list[Question]]:
+    """The ads, with an answer for none, some and all of them."""
+    answered = set(Random(3).sample(range(len(questions)), round(_ANSWERED * len(questions))))
+
+    def asked(places: Container[int]) -> list[Question]:
+        return [
+            replace(question, explain_above=ALWAYS if place in places else NEVER)
+            for place, question in enumerate(questions)
+        ]
+
+    return {
+        "verdict": asked(()),
+        "verdict, answers for 30 %": asked(answered),
+        "answers for all": asked(range(len(questions))),
+    }
 
 
 def _speeds(
     name: str,
     backend: QwenBackend,
     plain: PlainJudge,
-    questions: Sequence[Question],
-    *,
-    bars: bool,
+    modes: Mapping[str, list[Question]],
+    bars: Mapping[str, str],
 ) -> list[Row]:
-    verdicts = [replace(question, explain_above=NEVER) for question in questions]
-    some = [
-        replace(question, explain_above=ALWAYS if place < _ANSWERED * len(questions) else NEVER)
-        for place, question in enumerate(questions)
-    ]
-    always = [replace(question, explain_above=ALWAYS) for question in questions]
-    Random(3).shuffle(some)
-    modes = {"verdict": verdicts, "verdict, answers for 30 %": some, "answers for all": always}
-    for mode in modes.values():
-        backend.judge_all(mode)
+    questions = modes["verdict"]
+    backend.judge_all(questions)
     _read_one_by_one(plain, questions[:1])
     naive: list[float] = []
     ours: dict[str, list[float]] = {mode: [] for mode in modes}
     for pair in range(_PAIRS):
-        start = pair * _PLAIN_ADS % len(questions)
-        part = questions[start : start + _PLAIN_ADS]
+        part = questions[pair * _PLAIN_ADS :][:_PLAIN_ADS]
         naive.append(_rate(len(part), lambda part=part: _read_one_by_one(plain, part)))
         for mode, asked in modes.items():
             rate = _rate(len(asked), lambda asked=asked: backend.judge_all(asked))
             ours[mode].append(rate / naive[-1])
-    wanted = {"verdict": ">= 8", "verdict, answers for 30 %": ">= 4"} if bars else {}
+    medians = {mode: statistics.median(ratios) for mode, ratios in ours.items()}
     return [
         row(f"{name}: generate, one by one", statistics.median(naive), "ads/CPU s"),
         *(
-            row(
-                f"{name}: {mode}", statistics.median(ours[mode]), "x generate", wanted.get(mode, "")
-            )
-            for mode in modes
+            row(f"{name}: {mode}", ratio, "x generate", bars.get(mode, ""))
+            for mode, ratio in medians.items()
         ),
     ]
 
@@ -136,16 +145,14 @@ def _speeds(
 def _halved(name: str, folder: Path) -> list[Row]:
     """What bfloat16 gains on this processor, and what it costs."""
     questions = [replace(question, explain_above=NEVER) for question in ads(_ADS)]
-    whole, half = _backend(folder, "fp32"), _backend(folder, "bf16")
-    apart = [
-        abs(one.violation - other.violation)
-        for one, other in zip(whole.judge_all(questions), half.judge_all(questions), strict=True)
-    ]
-    ratios = [
-        _rate(_ADS, lambda: half.judge_all(questions))
-        / _rate(_ADS, lambda: whole.judge_all(questions))
-        for _ in range(_PAIRS)
-    ]
+    with closing(_backend(folder, "fp32")) as whole, closing(_backend(folder, "bf16")) as half:
+        opinions = zip(whole.judge_all(questions), half.judge_all(questions), strict=True)
+        apart = [abs(one.violation - other.violation) for one, other in opinions]
+        ratios = [
+            _rate(_ADS, lambda: half.judge_all(questions))
+            / _rate(_ADS, lambda: whole.judge_all(questions))
+            for _ in range(_PAIRS)
+        ]
     return [
         row(f"{name}: verdict in bf16", statistics.median(ratios), "x fp32"),
         row(f"{name}: bf16, probability, largest difference", max(apart)),

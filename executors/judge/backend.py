@@ -93,7 +93,7 @@ class Backend(Protocol):
         ...
 
     def counters(self) -> Mapping[str, int]:
-        """What was done since the start: `judged`, `batches`, `answers`, `waiting` and others."""
+        """What was done since the start: `judged`, `answers`, `waiting` and others."""
         ...
 
     def close(self) -> None:

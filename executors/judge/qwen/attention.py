@@ -14,7 +14,7 @@ from torch import Tensor
 from transformers import AttentionInterface
 
 _NAME = "adjudicate_packed"
-_SCORES = 16 * 1024 * 1024
+SCORES = 16 * 1024 * 1024
 """Numbers: as many scores as explicit attention holds at a time."""
 
 
@@ -104,7 +104,7 @@ def _explicit(
     key, value = _repeated(key, groups), _repeated(value, groups)
     batch, heads, length, _ = query.shape
     keys = key.shape[2]
-    step = max(1, _SCORES // (batch * heads * keys))
+    step = max(1, SCORES // (batch * heads * keys))
     values, normalisers = [], []
     for start in range(0, length, step):
         scores = (query[:, :, start : start + step] @ key.transpose(-1, -2)).float() * scale

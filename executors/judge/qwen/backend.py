@@ -73,9 +73,8 @@ class QwenBackend:
 
     def counters(self) -> Mapping[str, int]:
         """See `Backend`; also tokens of prompts and answers, and prefixes that were computed."""
-        counts = dict.fromkeys(("judged", "batches", "answers"), 0)
         waiting = self._batcher.waiting + self._preparing
-        return {**counts, **self.engine.counters(), "waiting": waiting}
+        return {**self.engine.counters(), "waiting": waiting}
 
     def close(self) -> None:
         """See `Backend`."""

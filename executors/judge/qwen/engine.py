@@ -75,7 +75,10 @@ class Engine:
             lambda pairs, share: self._fits([row for _, row in pairs], share)
         )
         self._lock = threading.Lock()
-        self._counts: Counter[str] = Counter()
+        # All there from the start: they are read while another thread counts.
+        self._counts = Counter(
+            dict.fromkeys(("judged", "batches", "answers", "prompt_tokens", "written_tokens"), 0)
+        )
 
     def prepare(self, question: Question, deadline: float | None = None) -> Prepared:
         """Return the question ready for a batch. Raises `QuestionRefused`."""

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from executors.judge.qwen.attention import _SCORES
-from executors.judge.qwen.vision import _AT_ONCE
+from executors.judge.qwen.attention import SCORES
+from executors.judge.qwen.vision import AT_ONCE
 
 Attention = Literal["sdpa", "eager"]
 Device = Literal["cpu", "cuda"]
@@ -170,15 +170,15 @@ class _Batch:
         alive = self._keys(self._prefix) + self._keys(self._tokens)
         alive += self._rows * _ASKED * self._shape.text.vocabulary * _FLOAT
         buffers = self._keys(self._writing * (self._longest + self._room))
-        # When some have ended, those of the others are copied out of the same buffers.
-        kept = buffers * (self._writing - 1) // self._writing
+        # When some have ended, the others' are copied out of the same buffers, layer by layer.
+        kept = buffers * (self._writing - 1) // self._writing // self._shape.text.layers
         return alive + buffers + kept + 2 * self._logits(self._writing)
 
     def _block(self) -> int:
         """One block of the tower over as many patches as go through it at once."""
         vision, b = self._shape.vision, self._b
         width = vision.width
-        most = _AT_ONCE.get(self._shape.device, self._patches)
+        most = AT_ONCE.get(self._shape.device, self._patches)
         patches = max(self._largest, min(most, self._patches))
         rotations = 2 * _FLOAT * width // vision.heads
         # Residual stream, normed input, and q, k, v in one tensor.
@@ -221,7 +221,7 @@ class _Batch:
         Scores beside their copy; cut into parts, also those and the weights of the part before.
         """
         heads = self._shape.text.heads
-        most = max(_SCORES, heads * max(row, prefix))
+        most = max(SCORES, heads * max(row, prefix))
         pairs = heads * max(row * row, tokens * prefix)
         if pairs > most:
             return most * (3 * _FLOAT + self._b)

@@ -15,7 +15,7 @@ from transformers.vision_utils import get_vision_position_ids
 Grid = tuple[int, int]
 """Patches of a picture: rows and columns."""
 
-_AT_ONCE = {"cpu": 1_152}
+AT_ONCE = {"cpu": 1_152}
 """Patches in one pass, as far as one picture allows: what a CPU's cache holds of a layer."""
 
 
@@ -90,7 +90,7 @@ def see(visual: Any, patches: Tensor, grids: Sequence[Grid]) -> Tensor:
     `patches` are those of all pictures one after the other, normalised.
     """
     seen, start = [], 0
-    for part in _parts(grids, _AT_ONCE.get(patches.device.type)):
+    for part in _parts(grids, AT_ONCE.get(patches.device.type)):
         end = start + sum(rows * columns for rows, columns in part)
         seen.append(_see_at_once(visual, patches[start:end], part))
         start = end

@@ -149,7 +149,8 @@ class _Keys:
     def keep(self, places: Sequence[int]) -> None:
         """Go on with these answers alone."""
         chosen = torch.tensor(places, device=self._layers[0][0].device)
-        self._layers = [(key[chosen], value[chosen]) for key, value in self._layers]
+        for layer, (key, value) in enumerate(self._layers):
+            self._layers[layer] = (key[chosen], value[chosen])
 
     def expect(
         self, counts: Sequence[int], kept: Sequence[int], prefixes: Sequence[Prefix | None]

@@ -43,5 +43,5 @@ def test_every_figure_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_a_gpu_nothing_is_measured_and_a_line_says_so(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert _judge_gpu.rows() == []
+    assert _judge_gpu.rows([]) == []
     assert "were not measured" in capsys.readouterr().out

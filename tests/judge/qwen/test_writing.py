@@ -26,7 +26,7 @@ def steps(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def written(engine: Engine, questions: Sequence[Question]) -> int:
-    before = engine.counters().get("written_tokens", 0)
+    before = engine.counters()["written_tokens"]
     engine.opinions([engine.prepare(question) for question in questions])
     return engine.counters()["written_tokens"] - before
 
