@@ -13,11 +13,11 @@ from jina.serve.runtimes.servers.grpc import GRPCServer
 from jina.serve.runtimes.servers.http import FastAPIBaseServer
 
 from adjudicate.errors import ConfigurationError
-from executors.gateway.api import Api
-from executors.gateway.http import create_app
-from executors.gateway.rooms import Rooms
-from executors.gateway.walls import use_real_documents
-from executors.gateway.websocket import add_stream_route
+from executors.gateway.operations.api import Api
+from executors.gateway.protocols.http import create_app
+from executors.gateway.protocols.websocket import add_stream_route
+from executors.gateway.routing.rooms import Rooms
+from executors.gateway.routing.walls import use_real_documents
 from executors.shared.pings import answer_pings
 from executors.shared.process import end_with_supervisor, keep_what_is_loaded, refuse_start
 from executors.shared.settings import load_settings

@@ -15,8 +15,8 @@ from jina.types.request.data import DataRequest
 
 from adjudicate.documents import Ad, Decision, RoomStatus
 from adjudicate.errors import AdjudicateError, Code, RequestError, ServiceError
-from executors.gateway.graph import RoomGraph
-from executors.gateway.replicas import ask_each
+from executors.gateway.routing.graph import RoomGraph
+from executors.gateway.routing.replicas import ask_each
 
 REVIEW = "/review"
 ROOMS = ("encoder", "library", "judge", "ledger")

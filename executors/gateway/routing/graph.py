@@ -18,10 +18,10 @@ from jina.serve.runtimes.gateway.graph.topology_graph import TopologyGraph
 from jina.types.request.data import DataRequest
 
 from adjudicate.errors import Code, ConfigurationError, ServiceError
-from executors.gateway.merging import Merging
-from executors.gateway.optional import SAYS_MISSING, UNREACHABLE, Absence
-from executors.gateway.pictures import READERS, Pictures, chosen, documents
-from executors.gateway.when import condition
+from executors.gateway.routing.merging import Merging
+from executors.gateway.routing.optional import SAYS_MISSING, UNREACHABLE, Absence
+from executors.gateway.routing.pictures import READERS, Pictures, chosen, documents
+from executors.gateway.routing.when import condition
 
 QUICK = frozenset({"library", "ledger"})
 """Rooms that answer within milliseconds: what waits for them meanwhile goes together."""

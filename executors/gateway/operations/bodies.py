@@ -9,7 +9,7 @@ from docarray import BaseDoc
 
 from adjudicate.documents import Problem
 from adjudicate.errors import Code, RequestError
-from executors.gateway.rooms import too_many_ads
+from executors.gateway.routing.rooms import too_many_ads
 
 Body = dict[str, Any]
 

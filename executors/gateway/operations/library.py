@@ -8,8 +8,8 @@ from docarray import BaseDoc, DocList
 
 from adjudicate.documents import Bank, Change, Exemplar, Lookup, Problem
 from adjudicate.errors import STATUS, Code, RequestError, ServiceError
-from executors.gateway.bodies import Body, items_of, page_of, plain
-from executors.gateway.rooms import Rooms
+from executors.gateway.operations.bodies import Body, items_of, page_of, plain
+from executors.gateway.routing.rooms import Rooms
 from executors.shared.settings import GatewaySettings
 
 _FILTERS = ("category", "polarity", "bank", "sort", "after")

@@ -8,8 +8,8 @@ from docarray import DocList
 
 from adjudicate.documents import Lookup, ModelVersion
 from adjudicate.errors import STATUS, Code, RequestError, ServiceError
-from executors.gateway.bodies import Body, plain
-from executors.gateway.rooms import Rooms
+from executors.gateway.operations.bodies import Body, plain
+from executors.gateway.routing.rooms import Rooms
 
 
 class ModelApi:

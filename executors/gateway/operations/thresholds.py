@@ -9,8 +9,8 @@ from docarray import DocList
 
 from adjudicate.documents import Lookup, Problem, ThresholdVersion
 from adjudicate.errors import STATUS, Code, RequestError, ServiceError
-from executors.gateway.bodies import Body, items_of, plain
-from executors.gateway.rooms import Rooms
+from executors.gateway.operations.bodies import Body, items_of, plain
+from executors.gateway.routing.rooms import Rooms
 from executors.shared.settings import GatewaySettings
 
 _ADDED = ("encoder_version", "state", "note", "created_by")

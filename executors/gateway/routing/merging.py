@@ -16,7 +16,7 @@ from jina.proto import jina_pb2
 from jina.types.request.data import DataRequest
 
 from adjudicate.errors import Code, ServiceError
-from executors.gateway.pictures import chosen, documents
+from executors.gateway.routing.pictures import chosen, documents
 
 Parts = Mapping[str, DataRequest]
 """What a room gets, by the room that it comes from. It answers one document per document of the

@@ -15,12 +15,12 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from adjudicate.documents import Ad, Case, Decision, Lookup, Problem
 from adjudicate.errors import Code, RequestError, ServiceError
-from executors.gateway.bodies import MAX_LIMIT, Body, items_of, page_of, plain, whole
-from executors.gateway.library_api import LibraryApi
-from executors.gateway.model_api import ModelApi
-from executors.gateway.ranking_api import RankingApi
-from executors.gateway.rooms import Rooms
-from executors.gateway.threshold_api import ThresholdApi
+from executors.gateway.operations.bodies import MAX_LIMIT, Body, items_of, page_of, plain, whole
+from executors.gateway.operations.library import LibraryApi
+from executors.gateway.operations.models import ModelApi
+from executors.gateway.operations.rankings import RankingApi
+from executors.gateway.operations.thresholds import ThresholdApi
+from executors.gateway.routing.rooms import Rooms
 from executors.shared.settings import GatewaySettings
 
 IN_FLIGHT = 8

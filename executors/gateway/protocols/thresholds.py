@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 
 from fastapi import FastAPI, Request, Response
 
-from executors.gateway.bodies import Body
-from executors.gateway.library_routes import BodyOf, id_of
-from executors.gateway.threshold_api import ThresholdApi
+from executors.gateway.operations.bodies import Body
+from executors.gateway.operations.thresholds import ThresholdApi
+from executors.gateway.protocols.library import BodyOf, id_of
 
 
 def add_threshold_routes(

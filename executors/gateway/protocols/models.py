@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 
 from fastapi import FastAPI, Request, Response
 
-from executors.gateway.bodies import Body
-from executors.gateway.library_routes import BodyOf
-from executors.gateway.model_api import ModelApi
+from executors.gateway.operations.bodies import Body
+from executors.gateway.operations.models import ModelApi
+from executors.gateway.protocols.library import BodyOf
 
 
 def add_model_routes(

@@ -8,8 +8,8 @@ from docarray import DocList
 
 from adjudicate.documents import Candidate, Ranking
 from adjudicate.errors import Code, RequestError
-from executors.gateway.bodies import Body, items_of, plain
-from executors.gateway.rooms import Rooms
+from executors.gateway.operations.bodies import Body, items_of, plain
+from executors.gateway.routing.rooms import Rooms
 from executors.shared.settings import GatewaySettings
 
 

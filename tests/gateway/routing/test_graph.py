@@ -20,10 +20,10 @@ from jina.types.request.data import DataRequest
 
 from adjudicate.documents import Ad, Case, Decision
 from adjudicate.errors import ConfigurationError, ServiceError
-from executors.gateway import optional
-from executors.gateway.graph import RoomGraph
-from executors.gateway.pictures import Pictures, documents
-from executors.gateway.when import condition
+from executors.gateway.routing import optional
+from executors.gateway.routing.graph import RoomGraph
+from executors.gateway.routing.pictures import Pictures, documents
+from executors.gateway.routing.when import condition
 
 EDGES = {
     "start-gateway": ["encoder"],

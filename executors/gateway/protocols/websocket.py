@@ -10,11 +10,11 @@ import orjson
 from fastapi import FastAPI, WebSocket, WebSocketDisconnect
 
 from adjudicate.errors import STATUS, AdjudicateError, Code, RequestError
-from executors.gateway.api import Api
-from executors.gateway.bodies import Body, parse_body
-from executors.gateway.library_routes import id_of, library_operations
-from executors.gateway.model_routes import model_operations
-from executors.gateway.threshold_routes import threshold_operations
+from executors.gateway.operations.api import Api
+from executors.gateway.operations.bodies import Body, parse_body
+from executors.gateway.protocols.library import id_of, library_operations
+from executors.gateway.protocols.models import model_operations
+from executors.gateway.protocols.thresholds import threshold_operations
 
 MAX_PENDING = 32
 """Operations of one connection that are under way; further frames wait in the socket."""

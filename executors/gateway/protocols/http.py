@@ -12,12 +12,12 @@ from starlette.exceptions import HTTPException
 
 from adjudicate.documents import Ad
 from adjudicate.errors import STATUS, AdjudicateError, Code, RequestError
-from executors.gateway.api import Api
-from executors.gateway.bodies import Body, parse_body
-from executors.gateway.library_routes import add_library_routes
-from executors.gateway.model_routes import add_model_routes
-from executors.gateway.ranking_api import takes_labels, takes_queries
-from executors.gateway.threshold_routes import add_threshold_routes
+from executors.gateway.operations.api import Api
+from executors.gateway.operations.bodies import Body, parse_body
+from executors.gateway.operations.rankings import takes_labels, takes_queries
+from executors.gateway.protocols.library import add_library_routes
+from executors.gateway.protocols.models import add_model_routes
+from executors.gateway.protocols.thresholds import add_threshold_routes
 
 PROBLEM = "application/problem+json"
 

@@ -9,8 +9,8 @@ from fastapi import FastAPI, Request, Response
 
 from adjudicate.documents import Exemplar
 from adjudicate.errors import Code, RequestError
-from executors.gateway.bodies import Body
-from executors.gateway.library_api import LibraryApi
+from executors.gateway.operations.bodies import Body
+from executors.gateway.operations.library import LibraryApi
 
 BodyOf = Callable[[Request], Awaitable[Body]]
 

@@ -11,8 +11,8 @@ from jina.proto import jina_pb2
 from jina.types.request.data import DataRequest
 
 from adjudicate.documents import Case
-from executors.gateway.merging import IN_FLIGHT, MOST, Merging
-from executors.gateway.pictures import chosen, documents
+from executors.gateway.routing.merging import IN_FLIGHT, MOST, Merging
+from executors.gateway.routing.pictures import chosen, documents
 
 
 def part(*texts: str) -> DataRequest:

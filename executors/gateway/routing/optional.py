@@ -15,8 +15,8 @@ from grpc.aio import AioRpcError
 from jina.excepts import EstablishGrpcConnectionError
 from jina.types.request.data import DataRequest
 
-from executors.gateway.pictures import chosen, documents, without_pictures
-from executors.gateway.when import scalar
+from executors.gateway.routing.pictures import chosen, documents, without_pictures
+from executors.gateway.routing.when import scalar
 
 SAYS_MISSING: Mapping[str, Mapping[str, str]] = {"judge": {"verdict": "unavailable"}}
 """By room: what a case says when the room did not answer."""

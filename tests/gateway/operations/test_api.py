@@ -12,8 +12,8 @@ from docarray import DocList
 
 from adjudicate.documents import Ad, Decision, Exemplar, Lookup, Problem, RoomStatus
 from adjudicate.errors import Code, ServiceError
-from executors.gateway.api import Api
-from executors.gateway.http import create_app
+from executors.gateway.operations.api import Api
+from executors.gateway.protocols.http import create_app
 from executors.shared.settings import GatewaySettings
 
 

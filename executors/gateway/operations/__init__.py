@@ -1,0 +1,1 @@
+"""What can be asked, as plain data: the same on HTTP and WebSocket."""
