@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 
 class Code(StrEnum):
@@ -27,6 +28,7 @@ class Code(StrEnum):
     IMAGE_ANIMATED = "image_animated"
     IMAGE_BASE64 = "image_base64"
     URL_NOT_ALLOWED = "url_not_allowed"
+    URL_UNREACHABLE = "url_unreachable"
     TEXT_TOO_LONG = "text_too_long"
     AD_EMPTY = "ad_empty"
     UNKNOWN_FIELD = "unknown_field"
@@ -40,10 +42,19 @@ class Code(StrEnum):
     REQUEST_TOO_LARGE = "request_too_large"
     MALFORMED = "malformed_request"
     NOT_FOUND = "not_found"
+    UNAUTHENTICATED = "unauthenticated"
+    FORBIDDEN = "forbidden"
+    RATE_LIMITED = "rate_limited"
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+    UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
+    REQUEST_TIMEOUT = "request_timeout"
+    IDEMPOTENCY_CONFLICT = "idempotency_conflict"
     MODEL_BUSY = "model_busy"
     MODEL_REFUSED = "model_refused"
     # the service
     ROOM_UNAVAILABLE = "room_unavailable"
+    OVERLOADED = "overloaded"
+    SHUTTING_DOWN = "shutting_down"
     DEADLINE_EXCEEDED = "deadline_exceeded"
 
 
@@ -65,6 +76,7 @@ STATUS: dict[Code, Status] = {
     Code.IMAGE_ANIMATED: Status(415, "INVALID_ARGUMENT", "The image has more than one frame."),
     Code.IMAGE_BASE64: Status(422, "INVALID_ARGUMENT", "The image is not valid base64."),
     Code.URL_NOT_ALLOWED: Status(422, "INVALID_ARGUMENT", "Images are not fetched by URL."),
+    Code.URL_UNREACHABLE: Status(422, "FAILED_PRECONDITION", "The image's URL gave no image."),
     Code.TEXT_TOO_LONG: Status(422, "INVALID_ARGUMENT", "The text is too long."),
     Code.AD_EMPTY: Status(422, "INVALID_ARGUMENT", "The ad has neither image nor text."),
     Code.UNKNOWN_FIELD: Status(422, "INVALID_ARGUMENT", "The ad has a field that is not known."),
@@ -77,9 +89,18 @@ STATUS: dict[Code, Status] = {
     Code.REQUEST_TOO_LARGE: Status(413, "RESOURCE_EXHAUSTED", "The request has too many bytes."),
     Code.MALFORMED: Status(400, "INVALID_ARGUMENT", "The request cannot be read."),
     Code.NOT_FOUND: Status(404, "NOT_FOUND", "There is nothing by this id."),
+    Code.UNAUTHENTICATED: Status(401, "UNAUTHENTICATED", "The request names no valid key."),
+    Code.FORBIDDEN: Status(403, "PERMISSION_DENIED", "The key does not allow this."),
+    Code.RATE_LIMITED: Status(429, "RESOURCE_EXHAUSTED", "The key has used up its rate."),
+    Code.METHOD_NOT_ALLOWED: Status(405, "UNIMPLEMENTED", "The route has no such method."),
+    Code.UNSUPPORTED_MEDIA_TYPE: Status(415, "INVALID_ARGUMENT", "The body's type is not read."),
+    Code.REQUEST_TIMEOUT: Status(408, "DEADLINE_EXCEEDED", "The request came too slowly."),
+    Code.IDEMPOTENCY_CONFLICT: Status(409, "ABORTED", "The key belongs to another ad."),
     Code.MODEL_BUSY: Status(409, "ABORTED", "Another model is being loaded."),
     Code.MODEL_REFUSED: Status(422, "FAILED_PRECONDITION", "The model cannot be loaded."),
     Code.ROOM_UNAVAILABLE: Status(503, "UNAVAILABLE", "A room of the service is not answering."),
+    Code.OVERLOADED: Status(503, "UNAVAILABLE", "The service has more to do than it can."),
+    Code.SHUTTING_DOWN: Status(503, "UNAVAILABLE", "The service is being stopped."),
     Code.DEADLINE_EXCEEDED: Status(504, "DEADLINE_EXCEEDED", "The answer took too long."),
 }
 
@@ -87,13 +108,15 @@ STATUS: dict[Code, Status] = {
 class AdjudicateError(Exception):
     """The root: carries a stable `code` and a `detail` for people."""
 
-    def __init__(self, code: Code, detail: str = "") -> None:
+    def __init__(self, code: Code, detail: str = "", *, retry_after: float | None = None) -> None:
+        """`retry_after`: seconds after which the same request may succeed, where that is known."""
         self.code = code
         self.detail = detail or STATUS[code].title
+        self.retry_after = retry_after
         super().__init__(f"{code}: {self.detail}")
 
-    def __reduce__(self) -> tuple[type[AdjudicateError], tuple[Code, str]]:
-        return type(self), (self.code, self.detail)
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.code, self.detail), {"retry_after": self.retry_after}
 
 
 class AdError(AdjudicateError):

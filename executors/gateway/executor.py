@@ -13,6 +13,8 @@ from jina.serve.runtimes.servers.grpc import GRPCServer
 from jina.serve.runtimes.servers.http import FastAPIBaseServer
 
 from adjudicate.errors import ConfigurationError
+from executors.gateway.caller import OPEN
+from executors.gateway.door import Door
 from executors.gateway.operations.api import Api
 from executors.gateway.protocols.http import create_app
 from executors.gateway.protocols.websocket import add_stream_route
@@ -67,7 +69,8 @@ class AdGateway(CompositeBaseServer, BaseGateway):
         try:
             settings = load_settings()
             patience = {"judge": settings.judge.timeout_s}
-            self._rooms = Rooms(self.streamer, settings.gateway.max_ads, patience)
+            door = Door(OPEN)
+            self._rooms = Rooms(self.streamer, settings.gateway.max_ads, patience, door)
         except ConfigurationError as error:
             refuse_start("gateway", error)
         self._drain_s = settings.supervisor.drain_s

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, contextmanager
 from typing import Any
 
 from docarray import DocList
@@ -15,12 +15,13 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from adjudicate.documents import Ad, Case, Decision, Lookup, Problem
 from adjudicate.errors import Code, RequestError, ServiceError
+from executors.gateway.caller import CALLER, SERVICE
 from executors.gateway.operations.bodies import MAX_LIMIT, Body, items_of, page_of, plain, whole
 from executors.gateway.operations.library import LibraryApi
 from executors.gateway.operations.models import ModelApi
 from executors.gateway.operations.rankings import RankingApi
 from executors.gateway.operations.thresholds import ThresholdApi
-from executors.gateway.routing.rooms import Rooms
+from executors.gateway.routing.rooms import REVIEW, Rooms
 from executors.shared.settings import GatewaySettings
 
 IN_FLIGHT = 8
@@ -46,13 +47,14 @@ class Api:
     async def review(self, body: Body) -> Body:
         """`{"ads": […], "deadline_ms"?}` → `{"decisions": […]}`, in the order of the ads."""
         decisions: dict[int, Body] = {}
-        async for index, decision in self.review_each(body, self._settings.batch_ads):
-            decisions[index] = decision
+        async with aclosing(self.review_each(body, self._settings.batch_ads)) as decided:
+            async for index, decision in decided:
+                decisions[index] = decision
         return {"decisions": [decisions[index] for index in sorted(decisions)]}
 
     async def review_each(
         self, body: Body, per_message: int = 1
-    ) -> AsyncIterator[tuple[int, Body]]:
+    ) -> AsyncGenerator[tuple[int, Body], None]:
         """Yields (index of the ad in the request, its decision), each as soon as it is there."""
         ads = self._ads(body)
         seconds = _deadline(body)
@@ -65,16 +67,17 @@ class Api:
                     decided = await self._rooms.review(chunk)
             return [(start + at, plain(decision)) for at, decision in enumerate(decided)]
 
-        tasks = [asyncio.ensure_future(decide(at)) for at in range(0, len(ads), per_message)]
-        try:
-            for done in asyncio.as_completed(tasks, timeout=seconds):
-                for index, decision in await done:
-                    yield index, decision
-        except TimeoutError:
-            raise ServiceError(Code.DEADLINE_EXCEEDED) from None
-        finally:
-            for task in tasks:
-                task.cancel()
+        async with self._rooms.door.enter(REVIEW, len(ads)):
+            tasks = [asyncio.ensure_future(decide(at)) for at in range(0, len(ads), per_message)]
+            try:
+                for done in asyncio.as_completed(tasks, timeout=seconds):
+                    for index, decision in await done:
+                        yield index, decision
+            except TimeoutError:
+                raise ServiceError(Code.DEADLINE_EXCEEDED) from None
+            finally:
+                for task in tasks:
+                    task.cancel()
 
     async def embed(self, body: Body) -> Body:
         """`{"ads": […]}` → `{"embeddings": [{ad_id, image [D], text [W, D], problem}]}`."""
@@ -129,6 +132,14 @@ class Api:
     async def status(self) -> Body:
         """`{"rooms": [RoomStatus, …]}`; a room that does not answer is not ready."""
         return {"rooms": [plain(status) for status in await self._rooms.status()]}
+
+    async def health(self) -> Body:
+        """As `status`, for whoever asks: probes have no key."""
+        caller = CALLER.set(SERVICE)
+        try:
+            return await self.status()
+        finally:
+            CALLER.reset(caller)
 
     def _ads(self, body: Body) -> DocList[Ad]:
         carrier: dict[str, str] = {}

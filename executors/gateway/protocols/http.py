@@ -60,7 +60,7 @@ def create_app(api: Api, max_bytes: int) -> FastAPI:
 
     @app.get("/health", summary="200 when every room answers, else 503")
     async def health() -> Response:
-        status = await api.status()
+        status = await api.health()
         ready = all(room["ready"] for room in status["rooms"])
         return Response(
             orjson.dumps({"ready": ready, **status}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from typing import Any
 
 import orjson
@@ -92,15 +93,10 @@ class _Connection:
             return  # the client has gone; there is nobody to tell
 
     async def _review(self, body: Body, request_id: Any) -> None:
-        async for index, decision in self._api.review_each(body):
-            await self._send(
-                {
-                    "type": "decision",
-                    "request_id": request_id,
-                    "index": index,
-                    "decision": decision,
-                }
-            )
+        async with aclosing(self._api.review_each(body)) as decided:
+            async for index, decision in decided:
+                frame = {"type": "decision", "request_id": request_id, "index": index}
+                await self._send({**frame, "decision": decision})
         await self._send({"type": "end", "request_id": request_id})
 
     async def _send(self, frame: Body) -> None:

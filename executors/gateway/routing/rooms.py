@@ -15,6 +15,7 @@ from jina.types.request.data import DataRequest
 
 from adjudicate.documents import Ad, Decision, RoomStatus
 from adjudicate.errors import AdjudicateError, Code, RequestError, ServiceError
+from executors.gateway.door import Door
 from executors.gateway.routing.graph import RoomGraph
 from executors.gateway.routing.replicas import ask_each
 
@@ -78,9 +79,10 @@ class Rooms:
     """
 
     def __init__(
-        self, streamer: GatewayStreamer, max_ads: int, patience: Mapping[str, float]
+        self, streamer: GatewayStreamer, max_ads: int, patience: Mapping[str, float], door: Door
     ) -> None:
-        """`patience`: see `RoomGraph`."""
+        """`patience`: see `RoomGraph`. Nothing reaches a room but through `door`."""
+        self.door = door
         self._pool = streamer._connection_pool
         self._flow = RoomGraph(streamer.topology_graph, self._pool, patience)
         self._max_ads = max_ads
@@ -154,7 +156,12 @@ class Rooms:
             return _refusal(request, error)
 
     async def _dispatch(self, request: DataRequest) -> DataRequest:
-        self._check(request)
+        endpoint = request.header.exec_endpoint
+        async with self.door.enter(endpoint, len(request.data._content.docs.docs)):
+            self._check(request)
+            return await self._answered(request)
+
+    async def _answered(self, request: DataRequest) -> DataRequest:
         self.in_flight += 1
         self._idle.clear()
         try:

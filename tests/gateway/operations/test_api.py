@@ -12,6 +12,8 @@ from docarray import DocList
 
 from adjudicate.documents import Ad, Decision, Exemplar, Lookup, Problem, RoomStatus
 from adjudicate.errors import Code, ServiceError
+from executors.gateway.caller import OPEN
+from executors.gateway.door import Door
 from executors.gateway.operations.api import Api
 from executors.gateway.protocols.http import create_app
 from executors.shared.settings import GatewaySettings
@@ -21,6 +23,7 @@ class FakeRooms:
     """Decides by the ad's text; `slow` ads take long, `down` ads find no room."""
 
     def __init__(self) -> None:
+        self.door = Door(OPEN)
         self.messages: list[int] = []
         self.seen: list[Ad] = []
 

@@ -1,0 +1,46 @@
+"""Who asks, and what they may."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Scope(StrEnum):
+    """What a key or token allows."""
+
+    REVIEW = "review"
+    """Review, embed, rank, classify, search; read decisions and the service's status."""
+    LIBRARY = "library"
+    """Read and change exemplars, banks and thresholds."""
+    CONSOLE = "review-console"
+    """Work on escalated ads and appeals."""
+    ADMIN = "admin"
+    """All of it, and which models are loaded."""
+
+
+@dataclass(frozen=True)
+class Caller:
+    """An authenticated caller. `id` never holds a secret: it may stand in logs and decisions."""
+
+    id: str
+    """`key:<id>`, `jwt:<subject>`, or `open`."""
+    name: str = ""
+    scopes: frozenset[Scope] = field(default_factory=frozenset)
+    expires: float | None = None
+    """Unix time, seconds, after which the credential is worth nothing."""
+
+    def may(self, scope: Scope) -> bool:
+        """Whether the caller has this scope; `admin` has every one."""
+        return scope in self.scopes or Scope.ADMIN in self.scopes
+
+
+OPEN = Caller("open", "anyone", frozenset({Scope.ADMIN}))
+"""Whoever asks where access is open by setting."""
+
+SERVICE = Caller("service", "the gateway itself", frozenset({Scope.ADMIN}))
+"""The gateway's own questions to the rooms, such as for `/health`."""
+
+CALLER: ContextVar[Caller | None] = ContextVar("caller", default=None)
+"""Set by each protocol's guard for the work of one request or connection."""

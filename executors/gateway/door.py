@@ -1,0 +1,101 @@
+"""The one door into the rooms: whatever the protocol, a request passes it or goes nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextvars import ContextVar
+from typing import Protocol
+
+from adjudicate.errors import Code, RequestError
+from executors.gateway.caller import CALLER, Caller, Scope
+
+NEEDS: dict[str, Scope] = {
+    "/review": Scope.REVIEW,
+    "/embed": Scope.REVIEW,
+    "/rank": Scope.REVIEW,
+    "/classify": Scope.REVIEW,
+    "/search": Scope.REVIEW,
+    "/decision": Scope.REVIEW,
+    "/status": Scope.REVIEW,
+    "/library/add": Scope.LIBRARY,
+    "/library/list": Scope.LIBRARY,
+    "/library/held": Scope.LIBRARY,
+    "/library/set": Scope.LIBRARY,
+    "/library/remove": Scope.LIBRARY,
+    "/library/banks": Scope.LIBRARY,
+    "/library/bank": Scope.LIBRARY,
+    "/library/changes": Scope.LIBRARY,
+    "/thresholds/list": Scope.LIBRARY,
+    "/thresholds/add": Scope.LIBRARY,
+    "/thresholds/set": Scope.LIBRARY,
+    "/models/list": Scope.ADMIN,
+    "/models/load": Scope.ADMIN,
+}
+"""The scope that an endpoint takes. One that is not listed takes `admin`."""
+
+_ENTERED: ContextVar[bool] = ContextVar("entered", default=False)
+
+
+class Access(Protocol):
+    """Whether a caller that was let in still is one."""
+
+    def check(self, caller: Caller) -> None:
+        """Raises `RequestError` `unauthenticated` when its credential has expired or is revoked."""
+
+
+class Limits(Protocol):
+    """How much a caller may ask for."""
+
+    def enter(self, caller: Caller, endpoint: str, ads: int) -> AbstractAsyncContextManager[None]:
+        """Hold the place of one request with so many ads, while it is under way.
+
+        Raises `RequestError` `rate_limited` or `ServiceError` `overloaded`, with `retry_after`.
+        """
+
+
+class Door:
+    """Checks the caller of the current context, its scope, and its limits.
+
+    `default` is who asks where no guard has said so: None, unless access is open by setting.
+    """
+
+    def __init__(
+        self,
+        default: Caller | None,
+        access: Access | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        self._default = default
+        self._access = access
+        self._limits = limits
+
+    @asynccontextmanager
+    async def enter(self, endpoint: str, ads: int) -> AsyncIterator[None]:
+        """Hold the door open for one request. What is asked inside is part of it, and free.
+
+        Raises `RequestError` `unauthenticated`, `forbidden`, `rate_limited`, and `ServiceError`
+        `overloaded`.
+        """
+        if _ENTERED.get():
+            yield
+            return
+        caller = self._caller()
+        needed = NEEDS.get(endpoint, Scope.ADMIN)
+        if not caller.may(needed):
+            raise RequestError(Code.FORBIDDEN, f"{endpoint} takes a key with the scope {needed}.")
+        limited = self._limits.enter(caller, endpoint, ads) if self._limits else nullcontext()
+        async with limited:
+            _ENTERED.set(True)
+            try:
+                yield
+            finally:
+                _ENTERED.set(False)
+
+    def _caller(self) -> Caller:
+        caller = CALLER.get() or self._default
+        if caller is None:
+            raise RequestError(Code.UNAUTHENTICATED)
+        if self._access is not None:
+            self._access.check(caller)
+        return caller
