@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from llguidance import LLExecutor, LLMatcher
 from llguidance.hf import from_tokenizer
-from llguidance.torch import allocate_token_bitmask, fill_next_token_bitmask_par
+from llguidance.numpy import allocate_token_bitmask, fill_next_token_bitmask_par
 from torch import Tensor
 
 from adjudicate.errors import ConfigurationError
@@ -50,7 +50,7 @@ class Grammar:
         fill_next_token_bitmask_par(
             self._executor, [(matcher, row) for row, matcher in enumerate(matchers)], bits
         )
-        each = np.unpackbits(bits.numpy().view(np.uint8), axis=1, bitorder="little")
+        each = np.unpackbits(bits.view(np.uint8), axis=1, bitorder="little")
         return torch.from_numpy(each[:, : self._vocabulary].view(np.bool_))
 
     def _make(self, rules: int) -> LLMatcher:
