@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from adjudicate import Ad, AsyncClient, Client, Decision
 from adjudicate.cli.app import app
 from adjudicate.errors import Code, RequestError
-from tests.e2e.service import ROOT, UP, Service
+from tests.e2e.service import READY_S, ROOT, UP, Service
 
 MODELS = "models:\n  old: {source: ./old}\n  new: {source: ./new}\n  broken: {source: ./broken}\n"
 TEXTS = ("Cures diabetes in a week.", "A cup of tea.", "Lose ten kilos without effort!")
@@ -206,7 +206,8 @@ def test_every_replica_of_the_judge_takes_the_new_model(tmp_path: Path, models: 
     service = Service(tmp_path, _settings(models), (*UP, "--flow", str(flow)))
     service.start()
     try:
-        service.wait_until_ready()
+        service.wait_until_ready()  # as soon as one replica serves
+        assert service.wait_for_output("ready (", READY_S)
         with Client(service.urls["grpc"], timeout=200) as client:
             loaded = client.models.load("new")
             assert len({model.pid for model in loaded}) == 2
