@@ -13,7 +13,7 @@ NAME ?=
 export JINA_OPTOUT_TELEMETRY = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all up lint format bench requirements clean
+.PHONY: help setup demo test test-all up lint format bench requirements cli-docs clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,6 +65,9 @@ bench: $(READY) ## Run all benchmarks, or one with NAME=x; results in out/bench/
 requirements: $(READY) ## Compile requirements.txt anew from pyproject.toml
 	$(BIN)/uv pip compile --quiet --all-extras --no-emit-index-url \
 	  --custom-compile-command 'make requirements' pyproject.toml -o requirements.txt
+
+cli-docs: $(READY) ## Write docs/cli.md anew from the commands
+	$(BIN)/python -W ignore -m adjudicate.cli.reference > docs/cli.md
 
 clean: ## Remove what was built: .venv, out, data
 	rm -rf $(VENV) out data build .mypy_cache .ruff_cache .pytest_cache
