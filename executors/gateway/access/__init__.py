@@ -1,0 +1,1 @@
+"""Who may: API keys, tokens, and a guard on each protocol that lets no one else in."""

@@ -1,0 +1,129 @@
+"""The guard before HTTP and WebSocket: pure ASGI, outside of everything, traces too."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Protocol
+
+from fastapi import Response
+
+from adjudicate.errors import AdjudicateError
+from executors.gateway.access.authenticator import Authenticator
+from executors.gateway.access.credentials import (
+    BEARER,
+    PROTOCOL,
+    credential_of,
+    refuse_in_query,
+    without_credentials,
+)
+from executors.gateway.access.loopback import refuse_strangers
+from executors.gateway.caller import CALLER, OPEN, Caller
+from executors.gateway.protocols.pages import PAGES
+from executors.gateway.protocols.problems import problem
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+PROBES = frozenset({"/", "/health"})
+"""Probes read and do no more. A WebSocket at `/` is one of Jina's clients: no probe."""
+_READS = ("GET", "HEAD")
+
+POLICY_VIOLATION = 1008
+
+
+class Application(Protocol):
+    """An ASGI application with routes, as Jina wants to see them."""
+
+    routes: Any
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
+
+
+class HttpGuard:
+    """Lets in who has a key or a token, as `CALLER`; where access is open, who is on this machine.
+
+    Whoever is refused gets problem details, 401 or 403, before any of the body is read; a
+    WebSocket's handshake is answered the same.
+    """
+
+    def __init__(
+        self, app: Application, authenticator: Authenticator | None, *, docs: bool = False
+    ) -> None:
+        """`authenticator`: None where access is open. `docs`: whether the pages that describe the
+        routes are for everybody, as a browser opens them."""
+        self._app = app
+        self._authenticator = authenticator
+        self._exempt = PROBES | PAGES if docs else PROBES
+
+    @property
+    def routes(self) -> Any:
+        """Of the application. Jina looks for its health check there."""
+        return self._app.routes
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._app, name)  # Jina adds its health check where there is none
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        try:
+            caller = await self._caller(scope)
+        except AdjudicateError as error:
+            scope["query_string"] = b""  # the server's log of requests comes after this
+            await _refuse(scope, receive, send, problem(error))
+            return
+        passed = {**scope, "headers": without_credentials(scope["headers"])}
+        if scope["type"] == "websocket":
+            send = _with_subprotocol(scope, send)
+            offers = scope["subprotocols"]
+            passed["subprotocols"] = [offer for offer in offers if not offer.startswith(BEARER)]
+        token = CALLER.set(caller)
+        try:
+            await self._app(passed, receive, send)
+        finally:
+            CALLER.reset(token)
+
+    async def _caller(self, scope: Scope) -> Caller | None:
+        refuse_in_query(scope["query_string"])
+        if self._authenticator is None:
+            refuse_strangers(scope["headers"])
+            return OPEN
+        if scope["type"] == "http" and scope["path"] in self._exempt and scope["method"] in _READS:
+            return None
+        offers = scope.get("subprotocols") or []
+        credential = credential_of(scope["headers"], offers)
+        return await self._authenticator.authenticate(credential)
+
+
+def _with_subprotocol(scope: Scope, send: Send) -> Send:
+    """A browser that offered subprotocols closes the connection when none of them is chosen."""
+    if PROTOCOL not in scope["subprotocols"]:
+        return send
+
+    async def accepting(message: Message) -> None:
+        if message["type"] == "websocket.accept" and not message.get("subprotocol"):
+            message = {**message, "subprotocol": PROTOCOL}
+        await send(message)
+
+    return accepting
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send, answer: Response) -> None:
+    if scope["type"] == "http":
+        await answer(scope, receive, send)
+        return
+    await receive()  # websocket.connect
+    if "websocket.http.response" not in scope.get("extensions", {}):
+        await send({"type": "websocket.close", "code": POLICY_VIOLATION})
+        return
+    await send(
+        {
+            "type": "websocket.http.response.start",
+            "status": answer.status_code,
+            "headers": answer.raw_headers,
+        }
+    )
+    await send({"type": "websocket.http.response.body", "body": answer.body})
