@@ -1,10 +1,11 @@
-"""The databases and caches that tests run on."""
+"""The databases, caches and browsers that tests run on."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.services.chromium import Chromium, NoChromium, find_chromium
 from tests.services.postgres import NoPostgres, Postgres, running_postgres
 from tests.services.redis import NoRedis, RedisServer, running_redis
 
@@ -53,3 +54,12 @@ def redis_url(redis_server: RedisServer) -> str:
     """An empty Redis."""
     redis_server.empty()
     return redis_server.url
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Chromium:
+    """A browser; skips where there is none."""
+    try:
+        return find_chromium()
+    except NoChromium as reason:
+        pytest.skip(str(reason))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing, contextmanager
 from typing import Any
 
@@ -16,12 +16,17 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from adjudicate.documents import Ad, Case, Decision, Lookup, Problem
 from adjudicate.errors import Code, RequestError, ServiceError
 from executors.gateway.caller import CALLER, SERVICE
+from executors.gateway.fetch.repeats import expect
 from executors.gateway.operations.bodies import MAX_LIMIT, Body, items_of, page_of, plain, whole
 from executors.gateway.operations.library import LibraryApi
 from executors.gateway.operations.models import ModelApi
+from executors.gateway.operations.moderations import ModerationApi
+from executors.gateway.operations.openai_embeddings import EmbeddingApi
+from executors.gateway.operations.openai_models import ModelListApi
 from executors.gateway.operations.rankings import RankingApi
 from executors.gateway.operations.thresholds import ThresholdApi
 from executors.gateway.routing.rooms import REVIEW, Rooms
+from executors.shared.policy import Policy
 from executors.shared.settings import GatewaySettings
 
 IN_FLIGHT = 8
@@ -36,13 +41,23 @@ class Api:
     down; what is wrong with one ad stands in that ad's decision.
     """
 
-    def __init__(self, rooms: Rooms, settings: GatewaySettings) -> None:
+    def __init__(
+        self,
+        rooms: Rooms,
+        settings: GatewaySettings,
+        policy: Callable[[], Policy] = lambda: Policy.of(()),
+    ) -> None:
+        """`policy`: the one in force, for the names of its categories."""
         self._rooms = rooms
         self._settings = settings
+        self.max_ads = settings.max_ads
         self.library = LibraryApi(rooms, settings)
         self.thresholds = ThresholdApi(rooms, settings)
         self.ranking = RankingApi(rooms, settings)
         self.models = ModelApi(rooms)
+        self.model_list = ModelListApi(rooms, self.models)
+        self.moderations = ModerationApi(self.review, policy)
+        self.embeddings = EmbeddingApi(self.cases)
 
     async def review(self, body: Body) -> Body:
         """`{"ads": […], "deadline_ms"?}` → `{"decisions": […]}`, in the order of the ads."""
@@ -79,9 +94,13 @@ class Api:
                 for task in tasks:
                     task.cancel()
 
+    async def cases(self, body: Body) -> DocList[Case]:
+        """`{"ads": […]}` → a case for each, with its embeddings."""
+        return await self._rooms.post("/embed", self._ads(body), Case)
+
     async def embed(self, body: Body) -> Body:
         """`{"ads": […]}` → `{"embeddings": [{ad_id, image [D], text [W, D], problem}]}`."""
-        cases = await self._rooms.post("/embed", self._ads(body), Case)
+        cases = await self.cases(body)
         return {
             "embeddings": [
                 {
@@ -134,18 +153,21 @@ class Api:
         return {"rooms": [plain(status) for status in await self._rooms.status()]}
 
     async def health(self) -> Body:
-        """As `status`, for whoever asks: probes have no key."""
+        """`{"rooms": [{room, ready}, …]}` for whoever asks: probes have no key, and so hear no more
+        than that."""
         caller = CALLER.set(SERVICE)
         try:
-            return await self.status()
+            rooms = await self._rooms.status()
         finally:
             CALLER.reset(caller)
+        return {"rooms": [{"room": status.room, "ready": status.ready} for status in rooms]}
 
     def _ads(self, body: Body) -> DocList[Ad]:
         carrier: dict[str, str] = {}
         _W3C.inject(carrier)
         seconds = _deadline(body)
         ads = DocList[Ad]([_ad(item) for item in items_of(body, "ads", self._settings.max_ads)])
+        expect(ad.url for ad in ads)
         for ad in ads:
             ad.traceparent = ad.traceparent or carrier.get("traceparent")
             if seconds is not None and ad.deadline is None:

@@ -1,96 +1,187 @@
-"""The library's HTTP routes and WebSocket operations: thin, over `LibraryApi`."""
+"""The library's HTTP routes: thin, over `LibraryApi`."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Callable
+from typing import Annotated
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Path, Query, Request, Response
 
-from adjudicate.documents import Exemplar
-from adjudicate.errors import Code, RequestError
+from adjudicate.errors import Code
 from executors.gateway.operations.bodies import Body
 from executors.gateway.operations.library import LibraryApi
+from executors.gateway.protocols.decisions import Limit, Offset
+from executors.gateway.protocols.openapi import told
+from executors.gateway.protocols.paths import NAMES
+from executors.gateway.protocols.reader import Reader
 
-BodyOf = Callable[[Request], Awaitable[Body]]
+SORTS = ("newest", "id", "flagged", "rejected", "overturned")
+
+ExemplarId = Annotated[
+    str, Path(description=f"The exemplar's id. By this route it is none of {', '.join(NAMES)}.")
+]
+Bank = Annotated[str, Path(description="The bank's name; one that is not there is made.")]
+Filter = Annotated[str, Query(description="Only these; empty for all.")]
+Sort = Annotated[
+    str,
+    Query(
+        description="`newest` or `id`; by hit counts, the worst first: the others.",
+        json_schema_extra={"enum": list(SORTS)},
+    ),
+]
+After = Annotated[str, Query(description="With `sort=id`: go on after this id.")]
+By = Annotated[str, Query(description="Who does it; goes into the log.")]
+Why = Annotated[str, Query(description="Why; goes into the log.")]
+Exemplar = Annotated[str, Query(description="Of this exemplar and its bank; empty for all.")]
 
 
 def add_library_routes(
-    app: FastAPI,
-    api: LibraryApi,
-    body_of: BodyOf,
-    answer: Callable[[Body], Response],
-    takes: Callable[[str, type[Any]], dict[str, Any]],
+    app: FastAPI, api: LibraryApi, reader: Reader, answer: Callable[[Body], Response]
 ) -> None:
     """Put `/v1/library…` on the application. Those with a name of their own stand before the one
     that takes an id."""
+    _add_exemplar_lists(app, api, reader, answer)
+    _add_banks(app, api, reader, answer)
+    _add_single_exemplars(app, api, reader, answer)
 
-    @app.get("/v1/library", summary="List exemplars, without pictures")
+
+def _add_exemplar_lists(
+    app: FastAPI, api: LibraryApi, reader: Reader, answer: Callable[[Body], Response]
+) -> None:
+    @app.get(
+        "/v1/library",
+        **told(
+            "library",
+            "List exemplars, without pictures",
+            endpoint="/library/list",
+            gives="Exemplars",
+            refuses=[Code.INVALID_FIELD],
+        ),
+    )
     async def library_list(
-        limit: int = 50,
-        offset: int = 0,
-        category: str = "",
-        polarity: str = "",
-        bank: str = "",
-        sort: str = "",
-        after: str = "",
+        limit: Limit = 50,
+        offset: Offset = 0,
+        category: Filter = "",
+        polarity: Filter = "",
+        bank: Filter = "",
+        sort: Sort = "newest",
+        after: After = "",
     ) -> Response:
         page = {"limit": limit, "offset": offset, "sort": sort, "after": after}
         filters = {"category": category, "polarity": polarity, "bank": bank}
         return answer(await api.page({**page, **filters}))
 
-    @app.post("/v1/library", summary="Add exemplars", openapi_extra=takes("exemplars", Exemplar))
+    @app.post(
+        "/v1/library",
+        **told(
+            "library",
+            "Add exemplars",
+            endpoint="/library/add",
+            takes="AddExemplars",
+            gives="Exemplars",
+            refuses=[Code.NO_ADS, Code.TOO_MANY_ADS],
+            description="Each comes back as it is held, or with its problem. Content that is held "
+            "already is not added again: `repeats` names it. `near_duplicate` names an exemplar "
+            "that a new one is almost a copy of.",
+        ),
+    )
     async def library_add(request: Request) -> Response:
-        return answer(await api.add(await body_of(request)))
+        return answer(await api.add(await reader.body(request, "AddExemplars")))
 
-    @app.post("/v1/library/held", summary="Which contents, by their hashes, are held already")
+    @app.post(
+        "/v1/library/held",
+        **told(
+            "library",
+            "Which contents, by their hashes, are held already",
+            endpoint="/library/held",
+            takes="Held",
+            gives="Exemplars",
+            refuses=[Code.NO_ADS, Code.TOO_MANY_ADS],
+        ),
+    )
     async def library_held(request: Request) -> Response:
-        return answer(await api.held(await body_of(request)))
+        return answer(await api.held(await reader.body(request, "Held")))
 
-    @app.get("/v1/library/banks", summary="Every bank with its counts")
+    @app.get(
+        "/v1/library/changes",
+        **told(
+            "library",
+            "Who did what to exemplars and banks, the newest first",
+            endpoint="/library/changes",
+            gives="Changes",
+        ),
+    )
+    async def changes(exemplar: Exemplar = "", limit: Limit = 50, offset: Offset = 0) -> Response:
+        return answer(await api.changes({"exemplar": exemplar, "limit": limit, "offset": offset}))
+
+
+def _add_banks(
+    app: FastAPI, api: LibraryApi, reader: Reader, answer: Callable[[Body], Response]
+) -> None:
+    @app.get(
+        "/v1/library/banks",
+        **told("library", "Every bank with its counts", endpoint="/library/banks", gives="Banks"),
+    )
     async def banks() -> Response:
         return answer(await api.banks())
 
-    @app.patch("/v1/library/banks/{name}", summary="Switch a bank on or off")
-    async def bank(name: str, request: Request) -> Response:
-        return answer(await api.bank(name, await body_of(request)))
+    @app.patch(
+        "/v1/library/banks/{name:id}",
+        **told(
+            "library",
+            "Switch a bank on or off",
+            endpoint="/library/bank",
+            takes="SetBank",
+            gives="Bank",
+            refuses=[Code.NOT_FOUND, Code.INVALID_FIELD],
+        ),
+    )
+    async def bank(name: Bank, request: Request) -> Response:
+        return answer(await api.bank(name, await reader.body(request, "SetBank")))
 
-    @app.get("/v1/library/changes", summary="Who did what to exemplars and banks")
-    async def changes(exemplar: str = "", limit: int = 50, offset: int = 0) -> Response:
-        return answer(await api.changes({"exemplar": exemplar, "limit": limit, "offset": offset}))
 
-    @app.get("/v1/library/{exemplar_id}", summary="One exemplar with its picture")
-    async def library_get(exemplar_id: str) -> Response:
+def _add_single_exemplars(
+    app: FastAPI, api: LibraryApi, reader: Reader, answer: Callable[[Body], Response]
+) -> None:
+    @app.get(
+        "/v1/library/{exemplar_id:exemplar}",
+        **told(
+            "library",
+            "One exemplar with its picture",
+            endpoint="/library/list",
+            gives="Exemplar",
+            refuses=[Code.NOT_FOUND],
+        ),
+    )
+    async def library_get(exemplar_id: ExemplarId) -> Response:
         return answer(await api.get(exemplar_id))
 
-    @app.patch("/v1/library/{exemplar_id}", summary="Switch or edit an exemplar")
-    async def library_set(exemplar_id: str, request: Request) -> Response:
-        return answer(await api.set(exemplar_id, await body_of(request)))
+    @app.patch(
+        "/v1/library/{exemplar_id:exemplar}",
+        **told(
+            "library",
+            "Switch or edit an exemplar",
+            endpoint="/library/set",
+            takes="SetExemplar",
+            gives="Exemplar",
+            refuses=[Code.NOT_FOUND, Code.INVALID_FIELD],
+        ),
+    )
+    async def library_set(exemplar_id: ExemplarId, request: Request) -> Response:
+        body = await reader.body(request, "SetExemplar")
+        return answer(await api.set(exemplar_id, body))
 
-    @app.delete("/v1/library/{exemplar_id}", summary="Remove an exemplar", status_code=204)
-    async def library_remove(exemplar_id: str, by: str = "", why: str = "") -> Response:
+    @app.delete(
+        "/v1/library/{exemplar_id:exemplar}",
+        status_code=204,
+        **told(
+            "library",
+            "Remove an exemplar",
+            endpoint="/library/remove",
+            gives="",
+            refuses=[Code.NOT_FOUND],
+        ),
+    )
+    async def library_remove(exemplar_id: ExemplarId, by: By = "", why: Why = "") -> Response:
         await api.remove(exemplar_id, {"by": by, "why": why})
         return Response(status_code=204)
-
-
-def library_operations(api: LibraryApi) -> dict[str, Callable[[Body], Awaitable[Body]]]:
-    """The operations of `/v1/stream`, by their names."""
-    return {
-        "library.add": api.add,
-        "library.held": api.held,
-        "library.list": api.page,
-        "library.get": lambda body: api.get(id_of(body)),
-        "library.set": lambda body: api.set(id_of(body), body),
-        "library.remove": lambda body: api.remove(id_of(body), body),
-        "library.banks": lambda body: api.banks(),
-        "library.bank": lambda body: api.bank(id_of(body), body),
-        "library.changes": api.changes,
-    }
-
-
-def id_of(body: Body) -> str:
-    """The `id` of a frame. Raises `RequestError` `malformed_request` when it is no text."""
-    if not isinstance(body.get("id"), str):
-        raise RequestError(Code.MALFORMED, '"id" must be text')
-    found: str = body["id"]
-    return found

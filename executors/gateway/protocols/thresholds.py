@@ -1,43 +1,78 @@
-"""The thresholds' HTTP routes and WebSocket operations: thin, over `ThresholdApi`."""
+"""The thresholds' HTTP routes: thin, over `ThresholdApi`."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from typing import Annotated
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Path, Request, Response
 
+from adjudicate.errors import Code
 from executors.gateway.operations.bodies import Body
 from executors.gateway.operations.thresholds import ThresholdApi
-from executors.gateway.protocols.library import BodyOf, id_of
+from executors.gateway.protocols.openapi import told
+from executors.gateway.protocols.reader import Reader
+
+Version = Annotated[str, Path(description="Its id, the beginning of it, or `file`.")]
 
 
 def add_threshold_routes(
-    app: FastAPI, api: ThresholdApi, body_of: BodyOf, answer: Callable[[Body], Response]
+    app: FastAPI, api: ThresholdApi, reader: Reader, answer: Callable[[Body], Response]
 ) -> None:
     """Put `/v1/thresholds…` on the application."""
 
-    @app.get("/v1/thresholds", summary="Every version of the thresholds, and the file's")
+    @app.get(
+        "/v1/thresholds",
+        **told(
+            "thresholds",
+            "Every version of the thresholds, and the file's",
+            endpoint="/thresholds/list",
+            gives="ThresholdVersions",
+        ),
+    )
     async def thresholds() -> Response:
         return answer(await api.list())
 
-    @app.post("/v1/thresholds", summary="Add versions of the thresholds")
+    @app.post(
+        "/v1/thresholds",
+        **told(
+            "thresholds",
+            "Add versions of the thresholds",
+            endpoint="/thresholds/add",
+            takes="AddThresholds",
+            gives="ThresholdVersions",
+            refuses=[Code.NO_ADS, Code.TOO_MANY_ADS, Code.INVALID_FIELD],
+            description="A version's id is a hash of its values: what is held already is put into "
+            "the state that is asked for, unless it is active.",
+        ),
+    )
     async def thresholds_add(request: Request) -> Response:
-        return answer(await api.add(await body_of(request)))
+        return answer(await api.add(await reader.body(request, "AddThresholds")))
 
-    @app.get("/v1/thresholds/{version}", summary="One version of the thresholds")
-    async def thresholds_get(version: str) -> Response:
+    @app.get(
+        "/v1/thresholds/{version:id}",
+        **told(
+            "thresholds",
+            "One version of the thresholds",
+            endpoint="/thresholds/list",
+            gives="ThresholdVersion",
+            refuses=[Code.NOT_FOUND, Code.INVALID_FIELD],
+        ),
+    )
+    async def thresholds_get(version: Version) -> Response:
         return answer(await api.get(version))
 
-    @app.patch("/v1/thresholds/{version}", summary="Make a version active, shadow or retired")
-    async def thresholds_set(version: str, request: Request) -> Response:
-        return answer(await api.set(version, await body_of(request)))
-
-
-def threshold_operations(api: ThresholdApi) -> dict[str, Callable[[Body], Awaitable[Body]]]:
-    """The operations of `/v1/stream`, by their names."""
-    return {
-        "thresholds.list": lambda body: api.list(),
-        "thresholds.get": lambda body: api.get(id_of(body)),
-        "thresholds.add": api.add,
-        "thresholds.set": lambda body: api.set(id_of(body), body),
-    }
+    @app.patch(
+        "/v1/thresholds/{version:id}",
+        **told(
+            "thresholds",
+            "Make a version active, shadow or retired",
+            endpoint="/thresholds/set",
+            takes="SetThresholds",
+            gives="ThresholdVersion",
+            refuses=[Code.NOT_FOUND, Code.INVALID_FIELD],
+        ),
+    )
+    async def thresholds_set(version: Version, request: Request) -> Response:
+        body = await reader.body(request, "SetThresholds")
+        return answer(await api.set(version, body))

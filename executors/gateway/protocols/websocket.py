@@ -1,56 +1,64 @@
-"""`/v1/stream`: JSON frames over WebSocket, one per decision, as soon as it is there."""
+"""`/v1/stream`: JSON frames over WebSocket, one per decision, as soon as it is there.
+
+The frames stand in docs/http.md.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import logging
 from contextlib import aclosing
+from functools import partial
 from typing import Any
 
 import orjson
 from fastapi import FastAPI, WebSocket, WebSocketDisconnect
 
-from adjudicate.errors import STATUS, AdjudicateError, Code, RequestError
+from adjudicate.errors import STATUS, AdjudicateError, Code, RequestError, ServiceError
+from executors.gateway.limits.budget import ByteBudget
 from executors.gateway.operations.api import Api
 from executors.gateway.operations.bodies import Body, parse_body
-from executors.gateway.protocols.library import id_of, library_operations
-from executors.gateway.protocols.models import model_operations
-from executors.gateway.protocols.thresholds import threshold_operations
+from executors.gateway.protocols.operations import operations_of
+from executors.gateway.protocols.problems import install_problems, retry_after_of
+from executors.gateway.protocols.reader import known
+
+SUBPROTOCOL = "adjudicate.v1"
+"""Chosen where the client offers it; one that offers none gets none."""
 
 MAX_PENDING = 32
 """Operations of one connection that are under way; further frames wait in the socket."""
 
+_JINA = "/"
+_log = logging.getLogger(__name__)
 
-def add_stream_route(app: FastAPI, api: Api) -> None:
-    """Put `/v1/stream` on the application that serves Jina's own WebSocket clients."""
+
+def add_stream_route(app: FastAPI, api: Api, bodies: ByteBudget) -> None:
+    """Put `/v1/stream` on the application that serves Jina's own WebSocket clients, and take off
+    what it serves beside them: its routes of HTTP tell about this machine.
+
+    A frame counts in `bodies` until it is answered.
+    """
+    app.router.routes = [route for route in app.routes if getattr(route, "path", "") == _JINA]
+    install_problems(app)
 
     @app.websocket("/v1/stream")
     async def stream(websocket: WebSocket) -> None:
-        await websocket.accept()
-        await _Connection(websocket, api).serve()
+        offered = websocket.scope.get("subprotocols") or []
+        await websocket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
+        await _Connection(websocket, api, bodies).serve()
 
 
 class _Connection:
     """One client: reads frames, runs their operations side by side, writes frames in turn."""
 
-    def __init__(self, websocket: WebSocket, api: Api) -> None:
+    def __init__(self, websocket: WebSocket, api: Api, bodies: ByteBudget) -> None:
         self._websocket = websocket
         self._api = api
+        self._bodies = bodies
         self._writing = asyncio.Lock()
         self._places = asyncio.Semaphore(MAX_PENDING)
         self._running: set[asyncio.Task[None]] = set()
-        self._operations: dict[str, Callable[[Body], Awaitable[Body]]] = {
-            "embed": api.embed,
-            "rank": api.ranking.rank,
-            "classify": api.ranking.classify,
-            "search": api.search,
-            **library_operations(api.library),
-            **threshold_operations(api.thresholds),
-            **model_operations(api.models),
-            "decision": lambda body: api.decision(id_of(body)),
-            "decisions": api.decisions,
-            "status": lambda body: api.status(),
-        }
+        self._operations = operations_of(api)
 
     async def serve(self) -> None:
         try:
@@ -60,16 +68,18 @@ class _Connection:
                     break
                 await self._places.acquire()
                 frame = message.get("text") or message.get("bytes") or ""
+                self._bodies.change(len(frame))
                 task = asyncio.ensure_future(self._run(frame))
                 self._running.add(task)
-                task.add_done_callback(self._finished)
+                task.add_done_callback(partial(self._finished, len(frame)))
         except WebSocketDisconnect:
             pass
         finally:
             for task in self._running:
                 task.cancel()
 
-    def _finished(self, task: asyncio.Task[None]) -> None:
+    def _finished(self, size: int, task: asyncio.Task[None]) -> None:
+        self._bodies.change(-size)
         self._running.discard(task)
         self._places.release()
 
@@ -78,19 +88,26 @@ class _Connection:
         try:
             body = parse_body(frame)
             request_id = body.pop("request_id", None)
-            operation = str(body.pop("op", ""))
-            if operation == "review":
-                await self._review(body, request_id)
-            elif operation in self._operations:
-                answer = await self._operations[operation](body)
-                await self._send({"type": "result", "request_id": request_id, "body": answer})
-            else:
-                known = ", ".join(("review", *self._operations))
-                raise RequestError(Code.MALFORMED, f"op must be one of {known}")
+            await self._answer(str(body.pop("op", "")), body, request_id)
         except AdjudicateError as error:
-            await self._send(_error(request_id, error.code, error.detail))
+            await self._refuse(request_id, error)
         except (WebSocketDisconnect, RuntimeError):
             return  # the client has gone; there is nobody to tell
+        except Exception:
+            _log.exception("an operation of /v1/stream failed")
+            failed = ServiceError(Code.INTERNAL, "the service failed; the log has the details")
+            await self._refuse(request_id, failed)
+
+    async def _answer(self, name: str, body: Body, request_id: Any) -> None:
+        if name == "review":
+            await self._review(known(body, "Review"), request_id)
+            return
+        operation = self._operations.get(name)
+        if operation is None:
+            among = ", ".join(("review", *self._operations))
+            raise RequestError(Code.MALFORMED, f"op must be one of {among}")
+        answer = await operation(body)
+        await self._send({"type": "result", "request_id": request_id, "body": answer})
 
     async def _review(self, body: Body, request_id: Any) -> None:
         async with aclosing(self._api.review_each(body)) as decided:
@@ -99,16 +116,28 @@ class _Connection:
                 await self._send({**frame, "decision": decision})
         await self._send({"type": "end", "request_id": request_id})
 
+    async def _refuse(self, request_id: Any, error: AdjudicateError) -> None:
+        try:
+            await self._send(error_frame(request_id, error))
+        except (WebSocketDisconnect, RuntimeError):
+            return  # the client has gone; there is nobody to tell
+
     async def _send(self, frame: Body) -> None:
         async with self._writing:
             await self._websocket.send_text(orjson.dumps(frame).decode())
 
 
-def _error(request_id: Any, code: Code, detail: str) -> Body:
-    return {
+def error_frame(request_id: Any, error: AdjudicateError) -> Body:
+    """The frame that ends a request instead of its result. `retry_after` (whole seconds) is there
+    where waiting helps."""
+    status = STATUS[error.code]
+    frame: Body = {
         "type": "error",
         "request_id": request_id,
-        "code": str(code),
-        "status": STATUS[code].http,
-        "detail": detail,
+        "code": str(error.code),
+        "status": status.http,
+        "title": status.title,
+        "detail": error.detail,
     }
+    wait = retry_after_of(error)
+    return frame if wait is None else {**frame, "retry_after": wait}

@@ -18,6 +18,8 @@ from executors.gateway.operations.api import Api
 from executors.gateway.protocols.http import create_app
 from executors.shared.settings import GatewaySettings
 
+JSON = {"content-type": "application/json"}
+
 
 class FakeRooms:
     """Decides by the ad's text; `slow` ads take long, `down` ads find no room."""
@@ -107,7 +109,7 @@ async def test_a_wrong_ad_is_refused_alone(http: httpx.AsyncClient) -> None:
 async def test_a_refused_request_is_a_problem_document_with_its_code(
     http: httpx.AsyncClient, body: bytes, status: int, code: str
 ) -> None:
-    answer = await http.post("/v1/review", content=body)
+    answer = await http.post("/v1/review", content=body, headers=JSON)
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
     problem = answer.json()
@@ -127,7 +129,7 @@ async def test_a_body_without_a_length_is_refused_while_it_is_read(
             sent += 1_000
             yield b"x" * 1_000
 
-    answer = await http.post("/v1/review", content=endless())
+    answer = await http.post("/v1/review", content=endless(), headers=JSON)
     assert answer.json()["code"] == "request_too_large"
     assert sent < 200_000
 

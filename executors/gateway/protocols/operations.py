@@ -1,0 +1,61 @@
+"""The operations of `/v1/stream` by their names: the same bodies as over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from adjudicate.errors import Code, RequestError
+from executors.gateway.operations.api import Api
+from executors.gateway.operations.bodies import Body
+from executors.gateway.protocols.reader import known
+
+Operation = Callable[[Body], Awaitable[Body]]
+
+
+def operations_of(api: Api) -> dict[str, Operation]:
+    """All but `review`, which has many answers.
+
+    Each raises as the operation does, and `RequestError` `malformed_request` for a field that is
+    not known.
+    """
+    library, thresholds, models = api.library, api.thresholds, api.models
+    return {
+        "embed": _takes("Embed", api.embed),
+        "rank": _takes("Rank", api.ranking.rank),
+        "classify": _takes("Classify", api.ranking.classify),
+        "search": _takes("Search", api.search),
+        "library.add": _takes("AddExemplars", library.add),
+        "library.held": _takes("Held", library.held),
+        "library.list": library.page,
+        "library.get": lambda body: library.get(id_of(body)),
+        "library.set": _takes_id("SetExemplar", library.set),
+        "library.remove": lambda body: library.remove(id_of(body), body),
+        "library.banks": lambda body: library.banks(),
+        "library.bank": _takes_id("SetBank", library.bank),
+        "library.changes": library.changes,
+        "thresholds.list": lambda body: thresholds.list(),
+        "thresholds.get": lambda body: thresholds.get(id_of(body)),
+        "thresholds.add": _takes("AddThresholds", thresholds.add),
+        "thresholds.set": _takes_id("SetThresholds", thresholds.set),
+        "models.list": lambda body: models.list(),
+        "models.load": _takes("LoadModel", models.load),
+        "decision": lambda body: api.decision(id_of(body)),
+        "decisions": api.decisions,
+        "status": lambda body: api.status(),
+    }
+
+
+def id_of(body: Body) -> str:
+    """The `id` of a frame. Raises `RequestError` `malformed_request` when it is no text."""
+    found = body.get("id")
+    if not isinstance(found, str) or "\0" in found:
+        raise RequestError(Code.MALFORMED, '"id" must be text, without NUL')
+    return found
+
+
+def _takes(component: str, operation: Operation) -> Operation:
+    return lambda body: operation(known(body, component))
+
+
+def _takes_id(component: str, operation: Callable[[str, Body], Awaitable[Body]]) -> Operation:
+    return lambda body: operation(id_of(body), known(body, component, "id"))
