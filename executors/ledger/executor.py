@@ -5,6 +5,7 @@
 import asyncio
 import logging
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 from docarray import DocList
@@ -25,8 +26,8 @@ SCREENED, JUDGED = "library", "judge"
 
 MAX_PAGE = 1_000
 
-MAX_BATCH = 256
-"""Decisions in one transaction. Each is synced to disk: what waits is written together."""
+MAX_BATCH = 16
+"""Requests in one transaction. Each is synced to disk: what waits is written together."""
 
 logger = logging.getLogger(__name__)
 
@@ -40,8 +41,8 @@ class Ledger(Room):
         """Raises `ConfigurationError` for a database that cannot be opened."""
         self._store = DecisionStore(self.settings.database)
         self._recorder = Recorder(self._store, self.settings.decision)
-        self._batcher: Batcher[Case, Decision] = Batcher(
-            self._recorder.settle, max_batch=MAX_BATCH, max_wait=0, name="ledger"
+        self._batcher: Batcher[list[Case], list[Decision]] = Batcher(
+            self._settle, max_batch=MAX_BATCH, max_wait=0, name="ledger"
         )
 
     def describe(self) -> RoomStatus:
@@ -64,9 +65,7 @@ class Ledger(Room):
         """
         branches = docs_map or {}
         cases = merge(branches.get(SCREENED, docs), branches.get(JUDGED, ()))
-        return DocList[Decision](
-            await asyncio.gather(*(self._batcher.submit(case) for case in cases))
-        )
+        return DocList[Decision](await self._batcher.submit(cases) if cases else ())
 
     @requests(on="/decision")
     async def decision(
@@ -91,6 +90,10 @@ class Ledger(Room):
         self._batcher.close()
         self._store.close()
         super().close()
+
+    def _settle(self, requests: Sequence[list[Case]]) -> list[list[Decision]]:
+        decisions = iter(self._recorder.settle([case for cases in requests for case in cases]))
+        return [list(islice(decisions, len(cases))) for cases in requests]
 
     def _found(self, lookups: Sequence[Lookup], limit: int, offset: int) -> Iterator[Decision]:
         for lookup in lookups:

@@ -12,7 +12,8 @@ from sqlalchemy.exc import OperationalError
 from adjudicate.documents import Case, Decision, Problem
 from adjudicate.errors import Code
 from executors.ledger.decide import Ruling, decide
-from executors.ledger.store import DecisionStore, Record
+from executors.ledger.keys import Claim, fingerprint
+from executors.ledger.store import DecisionStore, Record, refused
 from executors.shared.hits import Hits, flagging
 from executors.shared.settings import DecisionSettings
 from executors.shared.telemetry import trace_id_of
@@ -44,7 +45,8 @@ class Recorder:
 
     def _record(self, case: Case, started: float) -> Record:
         decision = self._decision(case, started)
-        return Record(decision, case.content_hash, self._hits(case, decision))
+        hits = self._hits(case, decision)
+        return Record(decision, case.content_hash, hits, _claim(case, decision))
 
     def _hits(self, case: Case, decision: Decision) -> Hits | None:
         """Which exemplars flagged the ad. None for one that was not flagged, that errs, or that
@@ -103,19 +105,15 @@ class Recorder:
             return [self._recorded([record])[0] for record in records]
 
 
+def _claim(case: Case, decision: Decision) -> Claim | None:
+    """None for an error: whoever sends the ad again wants it decided."""
+    if case.idempotency_key is None or decision.problem is not None:
+        return None
+    return Claim(case.idempotency_key, decision.id or "", fingerprint(case))
+
+
 def _unrecorded(decision: Decision) -> Decision:
-    detail = "the decision could not be recorded"
-    return Decision(
-        id=decision.id,
-        ad_id=decision.ad_id,
-        outcome="error",
-        reasons=[Code.INTERNAL],
-        problem=Problem(code=Code.INTERNAL, detail=detail),
-        versions=decision.versions,
-        trace_id=decision.trace_id,
-        timings=decision.timings,
-        decided_at=decision.decided_at,
-    )
+    return refused(decision, Code.INTERNAL, "the decision could not be recorded")
 
 
 def _ms_since(started: float) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import (
@@ -12,6 +12,7 @@ from sqlalchemy import (
     Engine,
     Integer,
     MetaData,
+    Row,
     String,
     Table,
     Text,
@@ -20,7 +21,9 @@ from sqlalchemy import (
     select,
 )
 
-from adjudicate.documents import Decision
+from adjudicate.documents import Decision, Problem
+from adjudicate.errors import Code
+from executors.ledger.keys import Claim, keys_table, rows_with, take_keys
 from executors.shared.database import open_database, writing
 from executors.shared.hits import Hits, count_hits, hits_table
 
@@ -44,6 +47,7 @@ DECISIONS = Table(
 )
 
 HITS = hits_table(METADATA)
+KEYS = keys_table(METADATA)
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,8 @@ class Record:
     decision: Decision
     content_hash: str
     hits: Hits | None = None
+    claim: Claim | None = None
+    """The idempotency key that it was sent with."""
 
 
 class DecisionConflictError(Exception):
@@ -76,13 +82,24 @@ class DecisionStore:
 
         A decision that is recorded already is returned as it was recorded: a request that is sent
         again, because its answer was lost, is not decided twice, nor are its hits counted twice.
+        So it is for an idempotency key that has its decision; with other content than then, an
+        error is recorded instead.
         """
         with writing(self._engine) as connection:
-            new: list[Record] = []
-            decisions = [_record(connection, record, new) for record in records]
+            owners = take_keys(connection, KEYS, [r.claim for r in records if r.claim])
+            settled = [_by_key(record, owners) for record in records]
+            held = _held(connection, {_id(one) for one in settled})
+            new = _new(settled, held)
+            if new:
+                connection.execute(insert(DECISIONS), [_row(record) for record in new.values()])
             # After all decisions: so a ledger that waits for another's decision holds no hits.
-            count_hits(connection, HITS, (record.hits for record in new if record.hits))
-            return decisions
+            count_hits(connection, HITS, (record.hits for record in new.values() if record.hits))
+        made = {name: record.decision for name, record in new.items()}
+        recorded = {name: _decision(row.document) for name, row in held.items()} | made
+        return [
+            _answer(record, one, recorded[_id(one)])
+            for record, one in zip(records, settled, strict=True)
+        ]
 
     def get(self, decision_or_ad_id: str) -> Decision | None:
         """The decision of this id, else the latest decision on the ad of this id."""
@@ -109,18 +126,65 @@ class DecisionStore:
             return connection.scalar(select(func.max(DECISIONS.c.number))) or 0
 
 
-def _record(connection: Connection, record: Record, new: list[Record]) -> Decision:
-    decision = record.decision
-    held = connection.execute(
-        select(DECISIONS.c.document, DECISIONS.c.content_hash).where(DECISIONS.c.id == decision.id)
-    ).first()
-    if held is None:
-        connection.execute(insert(DECISIONS).values(**_row(record)))
-        new.append(record)
-        return decision
-    if held.content_hash != record.content_hash:
-        raise DecisionConflictError(f"decision {decision.id} is about other content")
-    return _decision(held.document)
+def _by_key(record: Record, owners: Mapping[str, Claim]) -> Record | str:
+    """The record; a refusal in its place; or the id of the decision that its key has already."""
+    claim = record.claim
+    if claim is None or owners[claim.key].decision_id == claim.decision_id:
+        return record
+    owner = owners[claim.key]
+    if owner.fingerprint == claim.fingerprint:
+        return owner.decision_id
+    return Record(_conflict(record.decision, owner.decision_id), record.content_hash)
+
+
+def _id(one: Record | str) -> str:
+    return one if isinstance(one, str) else one.decision.id or ""
+
+
+def _held(connection: Connection, ids: Collection[str]) -> dict[str, Row]:
+    query = select(DECISIONS.c.id, DECISIONS.c.content_hash, DECISIONS.c.document)
+    return {row.id: row for row in rows_with(connection, query, DECISIONS.c.id, list(ids))}
+
+
+def _new(settled: Iterable[Record | str], held: Mapping[str, Row]) -> dict[str, Record]:
+    """What is not on record yet. Raises `DecisionConflictError`."""
+    new: dict[str, Record] = {}
+    for one in settled:
+        if isinstance(one, str):
+            continue
+        known = held.get(_id(one)) or new.setdefault(_id(one), one)
+        if known.content_hash != one.content_hash:
+            raise DecisionConflictError(f"decision {_id(one)} is about other content")
+    return new
+
+
+def _answer(record: Record, one: Record | str, recorded: Decision) -> Decision:
+    """What is recorded; by a key for an ad that may have another id than when it was decided."""
+    if isinstance(one, Record):
+        return recorded
+    return recorded.model_copy(
+        update={"ad_id": record.decision.ad_id, "timings": dict(recorded.timings)}
+    )
+
+
+def _conflict(decision: Decision, held: str) -> Decision:
+    detail = f"this idempotency key belongs to decision {held}, which is about other content"
+    return refused(decision, Code.IDEMPOTENCY_CONFLICT, detail)
+
+
+def refused(decision: Decision, code: Code, detail: str) -> Decision:
+    """An error in the place of a decision that is not to be."""
+    return Decision(
+        id=decision.id,
+        ad_id=decision.ad_id,
+        outcome="error",
+        reasons=[code],
+        problem=Problem(code=code, detail=detail),
+        versions=decision.versions,
+        trace_id=decision.trace_id,
+        timings=decision.timings,
+        decided_at=decision.decided_at,
+    )
 
 
 def _row(record: Record) -> dict[str, str]:
