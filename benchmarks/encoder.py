@@ -97,6 +97,7 @@ def _targets(folder: Path, model: Path, stack: ExitStack) -> dict[str, Target]:
         # An ad of the audit sample costs a judge's pass, which is not the screen's cost.
         "ADJUDICATE_LIBRARY__AUDIT_SHARE": "0",
         "ADJUDICATE_DATABASE": f"sqlite:///{folder / 'bench.db'}",
+        "ADJUDICATE_ACCESS__MODE": "open",
         "ADJUDICATE_GATEWAY__GRPC_PORT": str(ports[1]),
         "ADJUDICATE_GATEWAY__HTTP_PORT": str(ports[2]),
         "ADJUDICATE_GATEWAY__WEBSOCKET_PORT": str(ports[3]),

@@ -25,12 +25,16 @@ os.environ.setdefault(
 )
 
 import jina
+from jina.constants import __default_host__
 from jina.enums import FlowBuildLevel
 from jina.helper import is_port_free
 from jina.orchestrate.pods import Pod
 from jina.orchestrate.pods.factory import PodFactory
 
 from adjudicate.errors import ConfigurationError
+from executors.gateway.access.binding import bind_address
+from executors.gateway.access.loopback import HOST
+from executors.gateway.access.tls import open_tls
 from executors.shared.process import EX_CONFIG
 from executors.shared.settings import Settings, SupervisorSettings, load_settings
 
@@ -144,10 +148,12 @@ class Flow(jina.Flow):
         self._settings = self._load_settings()
         super().__init__(*args, **{**kwargs, **_tracing_arguments(self._settings)})
 
-    @staticmethod
-    def _load_settings() -> Settings:
+    def _load_settings(self) -> Settings:
         try:
-            return load_settings()
+            settings = load_settings()
+            self._host = bind_address(settings.access)
+            open_tls(settings.tls)  # the gateway's: said before anything starts
+            return settings
         except ConfigurationError as error:
             say(str(error))
             raise SystemExit(EX_CONFIG) from None
@@ -174,6 +180,7 @@ class Flow(jina.Flow):
         self._install_signal_handlers()
         self.build(copy_flow=False)
         self._refuse_taken_ports()
+        self._keep_rooms_to_this_machine()
         with _interrupt_blocked():
             for _, deployment in self:
                 self.enter_context(deployment)
@@ -205,9 +212,20 @@ class Flow(jina.Flow):
 
     def _refuse_taken_ports(self) -> None:
         for port in self._deployment_nodes["gateway"].args.port:
-            if not is_port_free("0.0.0.0", port):
+            if not is_port_free(self._host, port):
                 say(f"port {port} is taken; stop what listens there or set another port.")
                 raise SystemExit(EX_CONFIG)
+
+    def _keep_rooms_to_this_machine(self) -> None:
+        """Jina binds rooms to every address, where they would answer whoever finds their ports."""
+        for room, deployment in self._deployment_nodes.items():
+            if room == "gateway" or deployment.external or deployment._is_docker:
+                continue
+            parts = deployment.pod_args
+            pods = [pod for shard in parts["pods"].values() for pod in shard]
+            for pod in (*pods, parts["head"], parts["uses_before"], parts["uses_after"]):
+                if pod is not None and pod.host == __default_host__:
+                    pod.host = HOST
 
     def _wait_until_all_ready(self) -> None:
         """Instead of Jina's wait, which shows a stack and goes on when a room fails."""

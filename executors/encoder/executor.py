@@ -20,7 +20,7 @@ from executors.encoder.embedding import Embedded, embed_together
 from executors.encoder.model import load
 from executors.encoder.prepare import Prepared, prepare
 from executors.encoder.ranking import check, settle, spread, things
-from executors.shared.batcher import Batcher
+from executors.shared.batcher import SPENT, Batcher
 from executors.shared.memory import OutOfMemory
 from executors.shared.room import Room
 from executors.shared.telemetry import batch_span
@@ -142,10 +142,14 @@ class Encoder(Room):
         await asyncio.gather(*(self._encode_one(document, hashed) for document in docs))
 
     async def _encode_one(self, document: Case | Exemplar, hashed: bool) -> None:
+        spent: dict[str, float] = {}
+        SPENT.set(spent)  # of this task alone: `gather` has made one for each document
         ready = await self._embedded(document, hashed=hashed)
         if ready is not None:
             prepared, (document.image_embedding, document.text_embedding) = ready
             document.phash = prepared.phash
+        if isinstance(document, Case):
+            document.timings |= {f"encoder.{part}": ms for part, ms in spent.items()}
 
     async def _embedded(
         self, document: Document, *, hashed: bool = False
@@ -153,10 +157,13 @@ class Encoder(Room):
         """What the model says of a document; None if it has a problem, by now or before."""
         loop = asyncio.get_running_loop()
         self._coming += 1
+        started = time.perf_counter()
         try:
             ready = await loop.run_in_executor(self._decoders, self._prepared, document, hashed)
         finally:
             self._coming -= 1
+        if (spent := SPENT.get()) is not None:
+            spent["decode"] = (time.perf_counter() - started) * 1_000
         if ready is None:
             return None
         try:

@@ -20,6 +20,7 @@ from executors.judge.model_endpoints import ModelRoom
 from executors.judge.open_backend import open_backend
 from executors.judge.review import Review
 from executors.judge.reviewer import Reviewer
+from executors.shared.batcher import SPENT
 from executors.shared.policies import Policies
 from executors.shared.settings import JudgeSettings
 from executors.shared.telemetry import batch_span
@@ -86,7 +87,10 @@ class Judge(ModelRoom):
         started = time.perf_counter()
         patience = time.time() + self.settings.judge.timeout_s
         deadline = patience if case.deadline is None else min(patience, case.deadline)
+        spent: dict[str, float] = {}
+        SPENT.set(spent)  # of this task alone: `gather` has made one for each case
         _write(case, await self._reviewer.review(case, deadline))
+        case.timings |= {f"judge.{part}": round(ms, 3) for part, ms in spent.items()}
         case.timings["judge"] = round((time.perf_counter() - started) * 1_000, 3)
 
 

@@ -6,13 +6,18 @@ import asyncio
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+SPENT: ContextVar[dict[str, float] | None] = ContextVar("spent", default=None)
+"""A mapping that gets the milliseconds that the context's item waited for its batch (`wait`), and
+that the batch took (`model`). None: nobody wants to know."""
 
 
 class Expired(Exception):
@@ -28,7 +33,29 @@ class _Job(Generic[Item, Result]):
     item: Item
     deadline: float | None
     """Unix time, seconds."""
-    future: Future[Result] = field(default_factory=Future)
+    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
+    future: asyncio.Future[Result] = field(init=False)
+    """Settled by its loop's own thread alone."""
+    result: Result | None = None
+    error: Exception | None = None
+    submitted: float = field(default_factory=time.perf_counter)
+    started: float = 0.0
+    ended: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.future = self.loop.create_future()
+
+    def settle(self) -> None:
+        if self.future.done():  # whoever waited has gone
+            return
+        if self.error is not None:
+            self.future.set_exception(self.error)
+        else:
+            self.future.set_result(self.result)  # type: ignore[arg-type]
+
+    def tell(self, spent: dict[str, float]) -> None:
+        spent["wait"] = (self.started - self.submitted) * 1_000
+        spent["model"] = (self.ended - self.started) * 1_000
 
     def expired(self) -> bool:
         return self.deadline is not None and time.time() >= self.deadline
@@ -89,9 +116,12 @@ class Batcher(Generic[Item, Result]):
             self._queue.put(job)
         patience = None if deadline is None else max(0.0, deadline - time.time())
         try:
-            return await asyncio.wait_for(asyncio.wrap_future(job.future), patience)
+            result = await asyncio.wait_for(job.future, patience)
         except TimeoutError:
             raise Expired("the deadline passed") from None
+        if (spent := SPENT.get()) is not None:
+            job.tell(spent)
+        return result
 
     def close(self) -> None:
         """Finish the batch at work; what still waits fails with `Closed`."""
@@ -102,10 +132,12 @@ class Batcher(Generic[Item, Result]):
             self._queue.put(None)
         for thread in self._threads:
             thread.join()
+        left = []
         while not self._queue.empty():
-            job = self._queue.get()
-            if job is not None and job.future.set_running_or_notify_cancel():
-                job.future.set_exception(Closed("the room is shutting down"))
+            if (job := self._queue.get()) is not None:
+                job.error = Closed("the room is shutting down")
+                left.append(job)
+        _answer(left)
 
     def _run(self) -> None:
         while (batch := self._next_batch()) is not None:
@@ -143,14 +175,16 @@ class Batcher(Generic[Item, Result]):
     @staticmethod
     def _claim(job: _Job[Item, Result]) -> bool:
         """Whether somebody still waits for the job; tells those whose deadline has passed."""
-        if not job.future.set_running_or_notify_cancel():
+        if job.future.done():
             return False
         if job.expired():
-            job.future.set_exception(Expired("the deadline passed"))
+            job.error = Expired("the deadline passed")
+            _answer([job])
             return False
         return True
 
     def _do(self, jobs: list[_Job[Item, Result]]) -> None:
+        started = time.perf_counter()
         try:
             results = self._work([job.item for job in jobs])
             if len(results) != len(jobs):
@@ -158,10 +192,29 @@ class Batcher(Generic[Item, Result]):
         except Exception as error:
             # Whatever one item does to the model, the worker and the other items go on.
             if len(jobs) == 1:
-                jobs[0].future.set_exception(error)
+                jobs[0].error = error
+                _answer(jobs)
                 return
             for job in jobs:
                 self._do([job])
             return
+        ended = time.perf_counter()
         for job, result in zip(jobs, results, strict=True):
-            job.future.set_result(result)
+            job.started, job.ended = started, ended
+            job.result = result
+        _answer(jobs)
+
+
+def _answer(jobs: Iterable[_Job[Any, Any]]) -> None:
+    """Tell those who wait: each loop is woken once for all of its jobs, not once for each."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[_Job[Any, Any]]] = {}
+    for job in jobs:
+        by_loop.setdefault(job.loop, []).append(job)
+    for loop, its in by_loop.items():
+        with suppress(RuntimeError):  # the loop is closed: nobody waits
+            loop.call_soon_threadsafe(_settle, its)
+
+
+def _settle(jobs: Iterable[_Job[Any, Any]]) -> None:
+    for job in jobs:
+        job.settle()

@@ -12,11 +12,18 @@ from jina import Executor, requests
 
 from adjudicate.documents import Case, RoomStatus
 from adjudicate.errors import ConfigurationError
+from executors.shared.packing import pack_once
 from executors.shared.pings import answer_pings
-from executors.shared.process import end_with_supervisor, keep_what_is_loaded, refuse_start
+from executors.shared.process import (
+    end_with_supervisor,
+    keep_freed_memory,
+    keep_what_is_loaded,
+    refuse_start,
+)
 from executors.shared.settings import Settings, load_settings
 
 answer_pings()
+pack_once()
 
 
 class Room(Executor):
@@ -31,6 +38,7 @@ class Room(Executor):
     def __init__(self, settings: Settings | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         end_with_supervisor()
+        keep_freed_memory()
         started = time.perf_counter()
         try:
             self.settings = settings or load_settings()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
-from executors.shared.batcher import Batcher, Closed, Expired
+from executors.shared.batcher import SPENT, Batcher, Closed, Expired
 
 Make = Callable[..., Batcher[int, int]]
 
@@ -181,3 +181,29 @@ async def test_close_refuses_new_items_and_fails_waiting_ones() -> None:
         await waiting
     with pytest.raises(Closed):
         await batcher.submit(3)
+
+
+async def test_who_wants_to_know_hears_how_long_an_item_waited_and_was_worked_on(
+    make: Make,
+) -> None:
+    gate = threading.Event()
+
+    def wait(items: Sequence[int]) -> list[int]:
+        gate.wait(30)
+        return list(items)
+
+    async def submit(batcher: Batcher[int, int], item: int) -> dict[str, float]:
+        spent: dict[str, float] = {}
+        SPENT.set(spent)
+        await batcher.submit(item)
+        return spent
+
+    batcher = make(wait, max_batch=1, max_wait=0)
+    both = asyncio.gather(submit(batcher, 1), submit(batcher, 2))
+    await asyncio.sleep(0.1)
+    gate.set()
+    first, second = await both
+    assert first["model"] >= 90.0
+    assert second["wait"] >= 90.0
+    assert all(ms >= 0 for spent in (first, second) for ms in spent.values())
+    assert await batcher.submit(3) == 3

@@ -9,6 +9,7 @@ but that a room that is not needed for a decision may fail: see optional.py.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +22,7 @@ from adjudicate.errors import Code, ConfigurationError, ServiceError
 from executors.gateway.routing.merging import Merging
 from executors.gateway.routing.optional import SAYS_MISSING, UNREACHABLE, Absence
 from executors.gateway.routing.pictures import READERS, Pictures, chosen, documents
+from executors.gateway.routing.timing import ARRIVED, note_times
 from executors.gateway.routing.when import condition
 
 QUICK = frozenset({"library", "ledger"})
@@ -168,6 +170,7 @@ class RoomGraph:
             walk.end()
         if answer is None:
             raise ServiceError(Code.INTERNAL, f"nothing was left for the {self._last}")
+        note_times(answer, walk.asked, ARRIVED.get() or walk.started)
         return answer
 
 
@@ -179,6 +182,9 @@ class _Walk:
         self._request = request
         self._pictures = Pictures(request)
         self._tasks: dict[str, asyncio.Task[DataRequest | None]] = {}
+        self.started = time.perf_counter()
+        self.asked: dict[str, float] = {}
+        """Milliseconds that each room took, as seen from here."""
 
     def end(self) -> None:
         """Stop what is still under way."""
@@ -193,7 +199,7 @@ class _Walk:
 
     async def _visit(self, stop: _Stop) -> DataRequest | None:
         if not stop.needs:
-            answer = await stop.ask({"": self._request})
+            answer = await self._ask(stop, {"": self._request})
             self._pictures.know(answer)
             return answer
         came = await asyncio.gather(*map(self.through, stop.needs))
@@ -202,7 +208,14 @@ class _Walk:
             own = None if part is None else self._for(stop, part)
             if own is not None:
                 parts[name] = own
-        return await stop.ask(parts) if parts else None
+        return await self._ask(stop, parts) if parts else None
+
+    async def _ask(self, stop: _Stop, parts: Mapping[str, DataRequest]) -> DataRequest:
+        started = time.perf_counter()
+        try:
+            return await stop.ask(parts)
+        finally:
+            self.asked[stop.name] = (time.perf_counter() - started) * 1_000
 
     def _for(self, stop: _Stop, part: DataRequest) -> DataRequest | None:
         """What of a room's answer goes on to `stop`."""

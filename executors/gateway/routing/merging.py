@@ -25,6 +25,8 @@ Send = Callable[[list[DataRequest]], Awaitable[DataRequest]]
 
 IN_FLIGHT = 2
 """Messages to a quick room at a time; what comes meanwhile is merged. Two: it is never idle."""
+LONGEST = 3
+"""Windows that a call waits at most."""
 MOST = 128
 """Documents in a merged message."""
 
@@ -44,8 +46,9 @@ class _Call:
 class Merging:
     """The calls of one room. Belongs to one event loop.
 
-    A message goes when fewer than `in_flight` are under way, and `window` seconds after the first
-    call that it holds.
+    A message goes when fewer than `in_flight` are under way, and `window` seconds after the last
+    call that it holds, but at most three times as long after the first: as long as others keep
+    coming, they are worth waiting for.
     """
 
     def __init__(
@@ -56,6 +59,7 @@ class Merging:
         self._window = window
         self._most = most
         self._timer: asyncio.TimerHandle | None = None
+        self._until = 0.0
         self._waiting: deque[_Call] = deque()
         self._under_way: set[asyncio.Task[None]] = set()
 
@@ -66,11 +70,20 @@ class Merging:
         """
         call = _Call(parts)
         self._waiting.append(call)
-        if not self._window:
-            self._go_on()
-        elif self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(self._window, self._go_on)
+        self._wait_for_others()
         return await call.answer
+
+    def _wait_for_others(self) -> None:
+        """Even without a window: what the room before answered together asks together."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        if self._timer is None:
+            self._until = now + LONGEST * self._window
+        elif not self._window:
+            return
+        else:
+            self._timer.cancel()
+        self._timer = loop.call_at(min(now + self._window, self._until), self._go_on)
 
     def _go_on(self) -> None:
         self._timer = None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import nullcontext
 from typing import Any, TypeVar
 
 from docarray import BaseDoc, DocList
@@ -16,8 +18,10 @@ from jina.types.request.data import DataRequest
 from adjudicate.documents import Ad, Decision, RoomStatus
 from adjudicate.errors import AdjudicateError, Code, RequestError, ServiceError
 from executors.gateway.door import Door
+from executors.gateway.fetch.fetching import Fetching
 from executors.gateway.routing.graph import RoomGraph
 from executors.gateway.routing.replicas import ask_each
+from executors.gateway.routing.timing import ARRIVED
 
 REVIEW = "/review"
 ROOMS = ("encoder", "library", "judge", "ledger")
@@ -83,19 +87,18 @@ class Rooms:
     ) -> None:
         """`patience`: see `RoomGraph`. Nothing reaches a room but through `door`."""
         self.door = door
+        self.fetching: Fetching | None = None
+        """Where pictures come from that ads name by URL; None: from nowhere."""
         self._pool = streamer._connection_pool
         self._flow = RoomGraph(streamer.topology_graph, self._pool, patience)
         self._max_ads = max_ads
-        self.in_flight = 0
-        self._idle = asyncio.Event()
-        self._idle.set()
         streamer._streamer._request_handler = self.handle
 
     def handle(
         self, request: DataRequest, return_type: Any = DocList
     ) -> tuple[asyncio.Future[DataRequest], None]:
         """Jina's signature of a request handler: a future of the response, and no floating one."""
-        return asyncio.ensure_future(self._answer(request)), None
+        return asyncio.ensure_future(self.answer(request)), None
 
     async def post(
         self,
@@ -137,41 +140,39 @@ class Rooms:
             except AdjudicateError as error:
                 return RoomStatus(room=room, ready=False, facts={"problem": error.detail})
 
-        return list(await asyncio.gather(*(ask(room) for room in ROOMS)))
+        async with self.door.enter("/status", 1):
+            return list(await asyncio.gather(*(ask(room) for room in ROOMS)))
 
-    async def drain(self, seconds: float) -> int:
-        """Wait until nothing is in flight. Returns how many requests are left after `seconds`."""
-        try:
-            await asyncio.wait_for(self._idle.wait(), seconds)
-        except TimeoutError:
-            return self.in_flight
-        return 0
-
-    async def _answer(self, request: DataRequest) -> DataRequest:
+    async def answer(
+        self, request: DataRequest, admitted: Callable[[], None] | None = None
+    ) -> DataRequest:
         """For Jina's own servers: a refusal is a response with an error status, not an exception,
-        since an exception would end the whole stream of the client's other requests."""
-        try:
-            return await self._dispatch(request)
-        except AdjudicateError as error:
-            return _refusal(request, error)
+        since an exception would end the whole stream of the client's other requests.
 
-    async def _dispatch(self, request: DataRequest) -> DataRequest:
+        `admitted` is called when the request is through the door.
+        """
+        try:
+            return await self._dispatch(request, admitted)
+        except AdjudicateError as error:
+            return refusal(request, error)
+
+    async def _dispatch(
+        self, request: DataRequest, admitted: Callable[[], None] | None = None
+    ) -> DataRequest:
         endpoint = request.header.exec_endpoint
+        ARRIVED.set(time.perf_counter())
         async with self.door.enter(endpoint, len(request.data._content.docs.docs)):
+            if admitted is not None:
+                admitted()
             self._check(request)
             return await self._answered(request)
 
     async def _answered(self, request: DataRequest) -> DataRequest:
-        self.in_flight += 1
-        self._idle.clear()
         try:
-            response = await self._route(request)
+            async with self.fetching.pictures(request) if self.fetching else nullcontext():
+                response = await self._route(request)
         except InternalNetworkError as error:
             raise _service_error(error) from error
-        finally:
-            self.in_flight -= 1
-            if not self.in_flight:
-                self._idle.set()
         if response.status.code == jina_pb2.StatusProto.ERROR:
             raise ServiceError(Code.INTERNAL, _first_line(response.status.description))
         return response
@@ -238,7 +239,8 @@ def _service_error(error: InternalNetworkError) -> ServiceError:
     return ServiceError(Code.ROOM_UNAVAILABLE, "A room is not answering; it is being restarted.")
 
 
-def _refusal(request: DataRequest, error: AdjudicateError) -> DataRequest:
+def refusal(request: DataRequest, error: AdjudicateError) -> DataRequest:
+    """The response that says an error."""
     response = DataRequest()
     response.header.request_id = request.header.request_id
     response.header.exec_endpoint = request.header.exec_endpoint
@@ -246,6 +248,8 @@ def _refusal(request: DataRequest, error: AdjudicateError) -> DataRequest:
     response.header.status.description = str(error)
     response.header.status.exception.name = type(error).__name__
     response.header.status.exception.args.append(str(error))
+    if error.retry_after is not None:
+        response.header.status.exception.args.append(f"retry-after: {error.retry_after:g}")
     return response
 
 

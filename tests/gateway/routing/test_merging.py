@@ -11,7 +11,7 @@ from jina.proto import jina_pb2
 from jina.types.request.data import DataRequest
 
 from adjudicate.documents import Case
-from executors.gateway.routing.merging import IN_FLIGHT, MOST, Merging
+from executors.gateway.routing.merging import IN_FLIGHT, LONGEST, MOST, Merging
 from executors.gateway.routing.pictures import chosen, documents
 
 
@@ -127,3 +127,40 @@ async def test_with_a_window_calls_do_not_wait_for_the_answers_of_others() -> No
     answers = await asyncio.gather(*first, *later)
     assert [texts(answer) for answer in answers] == [[str(n)] for n in range(6)]
     assert [message[0] for message in room.messages] == [["0", "1", "2", "3"], ["4", "5"]]
+
+
+async def test_a_window_is_longer_while_calls_keep_coming_but_not_without_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loop = asyncio.get_running_loop()
+    room = Room()
+    room.poison = "none"
+    merging = Merging(room.send, window=100.0)
+    went: list[float] = []
+    for moment in (0.0, 90.0, 180.0, 250.0):
+        monkeypatch.setattr(loop, "time", lambda moment=moment: moment)
+        task = asyncio.ensure_future(merging.ask({"": part(str(moment))}))
+        await asyncio.sleep(0)
+        assert merging._timer is not None
+        went.append(merging._timer.when())
+        task.cancel()
+    monkeypatch.undo()
+    assert went == [100.0, 190.0, 280.0, LONGEST * 100.0]
+    merging._timer.cancel()
+
+
+async def test_what_was_answered_together_asks_together() -> None:
+    room = Room()
+    room.poison = "none"
+    merging = Merging(room.send)
+    answered = asyncio.Event()
+
+    async def one(n: int) -> None:
+        await answered.wait()
+        await merging.ask({"encoder": part(str(n))})
+
+    tasks = [asyncio.ensure_future(one(n)) for n in range(16)]
+    await asyncio.sleep(0)
+    answered.set()
+    await asyncio.gather(*tasks)
+    assert [len(message[0]) for message in room.messages] == [16]
