@@ -19,68 +19,77 @@ if TYPE_CHECKING:
         Exemplar,
         Finding,
         Match,
+        ModelVersion,
         Problem,
         Ranking,
         RoomStatus,
+        ThresholdVersion,
     )
     from adjudicate.errors import (
         AdError,
         AdjudicateError,
+        AuthenticationError,
+        CertificateError,
         Code,
         ConfigurationError,
+        ConflictError,
+        DeadlineError,
+        ForbiddenError,
+        NotFoundError,
+        OverloadedError,
+        RateLimitError,
         RequestError,
         ServiceError,
+        TooLargeError,
+        UnavailableError,
     )
     from adjudicate.sync import Client
+    from adjudicate.things import ad_of, ads_of
 
 __all__ = [
     "Ad",
     "AdError",
     "AdjudicateError",
     "AsyncClient",
+    "AuthenticationError",
     "Bank",
     "Candidate",
+    "CertificateError",
     "Change",
     "Client",
     "Code",
     "ConfigurationError",
+    "ConflictError",
+    "DeadlineError",
     "Decision",
     "Embedding",
     "Exemplar",
     "Finding",
+    "ForbiddenError",
     "Match",
+    "ModelVersion",
+    "NotFoundError",
+    "OverloadedError",
     "Problem",
     "Ranking",
+    "RateLimitError",
     "RequestError",
     "RoomStatus",
     "SearchResult",
     "ServiceError",
+    "ThresholdVersion",
+    "TooLargeError",
+    "UnavailableError",
+    "ad_of",
+    "ads_of",
 ]
 
-_MODULES = {
-    "adjudicate.answers": ("Embedding", "SearchResult"),
-    "adjudicate.client": ("AsyncClient",),
-    "adjudicate.documents": (
-        *(
-            "Ad",
-            "Bank",
-            "Candidate",
-            "Change",
-            "Decision",
-            "Exemplar",
-            "Finding",
-            "Match",
-            "Problem",
-        ),
-        *("Ranking", "RoomStatus"),
-    ),
-    "adjudicate.errors": (
-        *("AdError", "AdjudicateError", "Code"),
-        *("ConfigurationError", "RequestError", "ServiceError"),
-    ),
-    "adjudicate.sync": ("Client",),
-}
-_HOME = {name: module for module, names in _MODULES.items() for name in names}
+_ERRORS = ("Code", *(name for name in __all__ if name.endswith("Error")))
+_HOME = dict.fromkeys(__all__, "adjudicate.documents")
+_HOME |= dict.fromkeys(_ERRORS, "adjudicate.errors")
+_HOME |= dict.fromkeys(("Embedding", "SearchResult"), "adjudicate.answers")
+_HOME |= dict.fromkeys(("ad_of", "ads_of"), "adjudicate.things")
+_HOME |= {"AsyncClient": "adjudicate.client", "Client": "adjudicate.sync"}
 
 
 def __getattr__(name: str) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
@@ -11,19 +12,30 @@ from functools import partial
 from types import TracebackType
 from typing import Any, TypeVar
 
-from opentelemetry.trace import Span
-from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
-
 from adjudicate.answers import Embedding, SearchResult
+from adjudicate.credentials import with_key
 from adjudicate.defaults import DEFAULT_URL
-from adjudicate.documents import Ad, Decision, Problem, Ranking, RoomStatus
-from adjudicate.errors import AdjudicateError, Code, ServiceError
+from adjudicate.documents import Ad, Decision, Ranking, RoomStatus
+from adjudicate.errors import AdjudicateError, Code, DeadlineError
 from adjudicate.library import AsyncLibrary
 from adjudicate.models import AsyncModels
-from adjudicate.pipeline import Ads, Batch, Decided, Emit, Failed, batches, run, source
+from adjudicate.outgoing import Outgoing, undecided
+from adjudicate.pipeline import (
+    Ads,
+    Batch,
+    Decided,
+    Emit,
+    Failed,
+    batches,
+    held_back,
+    reordered,
+    run,
+    source,
+)
+from adjudicate.retries import retrying
 from adjudicate.thresholds import AsyncThresholds
-from adjudicate.tracing import end_span, start_span, trace_id
 from adjudicate.transports import Transport, open_transport, parse_url
+from adjudicate.transports.tls import Certificate, StrPath, read_tls
 
 T = TypeVar("T")
 OnDecision = Callable[[Decision], object]
@@ -31,6 +43,8 @@ OnError = Callable[[Decision | AdjudicateError], object]
 
 GRACE_S = 2.0
 """Seconds that the client waits beyond the deadline, so that the service's own word arrives."""
+WINDOW = 4
+"""In order, a slow ad holds back the decisions of as many times the ads that can be in flight."""
 
 
 class AsyncClient:
@@ -38,7 +52,13 @@ class AsyncClient:
 
     `request_size` ads travel in one request, `prefetch` requests at a time. `timeout`, in seconds,
     is the deadline of one request with its retries; None waits for ever. A request that fails
-    because the service is away is repeated up to `retries` times: a review is safe to repeat.
+    because the service is away or has too much to do is repeated up to `retries` times, not before
+    the service's `retry_after`: each ad has an idempotency key, so it is never decided twice.
+
+    `api_key` or `token` (a JWT) goes with each request as `Authorization: Bearer`; without either,
+    the environment's `ADJUDICATE_API_KEY` does. With TLS (`grpcs://`, `https://`, `wss://`) the
+    service's certificate is checked, by the authorities in the PEM file `ca` or else the system's;
+    `client_certificate` is yours, the PEM files of certificate and key.
 
     `on_done` gets each decision, `on_error` each decision with outcome `error`, `on_always` both;
     each may be a coroutine function. With `on_error` set, a request that fails for good is handed
@@ -52,6 +72,10 @@ class AsyncClient:
         self,
         url: str = DEFAULT_URL,
         *,
+        api_key: str | None = None,
+        token: str | None = None,
+        ca: StrPath | None = None,
+        client_certificate: Certificate | None = None,
         request_size: int = 16,
         prefetch: int = 4,
         timeout: float | None = 120.0,
@@ -61,43 +85,68 @@ class AsyncClient:
         on_error: OnError | None = None,
         on_always: OnDecision | None = None,
     ) -> None:
-        """Connects to nothing yet. Raises `ValueError` for a URL or a size that makes no sense."""
+        """Connects to nothing yet.
+
+        Raises `ValueError` for a URL, size, key or certificate that makes no sense.
+        """
         if request_size < 1 or prefetch < 1 or retries < 0:
             raise ValueError("request_size and prefetch must be at least 1, retries at least 0")
-        self.url = parse_url(url).url
+        if timeout is not None and timeout <= 0:
+            raise ValueError("timeout must be above 0 seconds, or None")
+        address = parse_url(url)
+        self.url = address.url
         self.library = AsyncLibrary(self)
         self.thresholds = AsyncThresholds(self)
         self.models = AsyncModels(self)
+        self._tls = read_tls(address, ca, client_certificate)
+        self._headers = with_key(headers or {}, api_key, token, os.environ)
         self._request_size = request_size
         self._prefetch = prefetch
         self._timeout = timeout
         self._retries = retries
-        self._headers = dict(headers or {})
         self._on_done = on_done
         self._on_error = on_error
         self._on_always = on_always
         self._opened: Transport | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    async def review(self, ads: Ads) -> AsyncIterator[Decision]:
-        """One decision per ad, in the order in which they become ready; match them by `ad_id`.
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.url!r})"
 
-        Takes an ad, or an iterable or async iterable of them, endless too. Raises `RequestError`
-        and `ServiceError` (see the class), `TypeError` for what is not an ad.
+    async def review(self, ads: Ads, *, ordered: bool = False) -> AsyncIterator[Decision]:
+        """One decision per ad, as they become ready; match them by `ad_id`. If `ordered`, in the
+        order of the ads.
+
+        Takes whatever is or holds ads (`adjudicate.things`), or an async iterable of it, endless
+        too: no more is read than is in flight, and in order `WINDOW` times that. Raises
+        `RequestError` and `ServiceError` (see the class), `TypeError` for what is not an ad.
         """
-        async with aclosing(self._decide(ads)) as decided:
+        if ordered:
+            async with aclosing(self._in_order(ads)) as decisions:
+                async for decision in decisions:
+                    yield decision
+            return
+        async with aclosing(self._decide(source(ads))) as decided:
             async for _, decision in decided:
                 yield decision
 
+    async def review_numbered(self, ads: Ads) -> AsyncGenerator[tuple[int, Decision], None]:
+        """As `review`, each decision with the position of its ad in the input, from 0."""
+        async with aclosing(self._decide(source(ads))) as decided:
+            async for numbered in decided:
+                yield numbered
+
     async def review_all(self, ads: Ads) -> list[Decision]:
         """All decisions, in the order of the ads. Raises as `review`."""
-        async with aclosing(self._decide(ads)) as decided:
+        async with aclosing(self._decide(source(ads))) as decided:
             by_index = {index: decision async for index, decision in decided}
         return [by_index[index] for index in sorted(by_index)]
 
     async def embed(self, ads: Ads) -> list[Embedding]:
         """The CLIP embeddings of pictures and copy, in the order of the ads."""
-        return await self._in_parts(ads, self._transport().embed)
+        return await self._in_parts(
+            ads, self._transport().embed, lambda ad: Embedding(ad.id or "", problem=ad.problem)
+        )
 
     async def rank(self, queries: Ranking | Sequence[Ranking]) -> list[Ranking]:
         """Each query's candidates, the best first, with cosines and probabilities.
@@ -128,7 +177,9 @@ class AsyncClient:
         """
         search = self._transport().search
         ask = partial(search, limit=limit, per_category=per_category)
-        return await self._in_parts(ads, ask)
+        return await self._in_parts(
+            ads, ask, lambda ad: SearchResult(ad.id or "", problem=ad.problem)
+        )
 
     async def decision(self, decision_id: str) -> Decision:
         """A recorded decision. Raises `RequestError` with code `not_found`."""
@@ -163,16 +214,29 @@ class AsyncClient:
         loop = asyncio.get_running_loop()
         if self._opened is None:
             # Not in __init__: a gRPC channel belongs to the loop that runs while it is made.
-            self._opened, self._loop = open_transport(self.url, self._headers), loop
+            self._opened, self._loop = self._open(), loop
         elif self._loop is not loop:
             raise RuntimeError(
                 "an AsyncClient belongs to the event loop that first used it; close it there"
             )
         return self._opened
 
-    async def _decide(self, ads: Ads) -> AsyncGenerator[tuple[int, Decision], None]:
+    def _open(self) -> Transport:
+        return open_transport(self.url, self._headers, self._tls)
+
+    async def _in_order(self, ads: Ads) -> AsyncGenerator[Decision, None]:
+        room = asyncio.Semaphore(WINDOW * self._prefetch * self._request_size)
+        decided = self._decide(held_back(source(ads), room))
+        async with aclosing(reordered(decided)) as decisions:
+            async for decision in decisions:
+                room.release()
+                yield decision
+
+    async def _decide(
+        self, ads: AsyncGenerator[Ad, None]
+    ) -> AsyncGenerator[tuple[int, Decision], None]:
         go_on = self._on_error is not None
-        requests = batches(source(ads), self._request_size)
+        requests = batches(ads, self._request_size)
         failed: Failed | None = None
         async with aclosing(run(requests, self._send, self._prefetch, go_on=go_on)) as answers:
             async for answer in answers:
@@ -198,92 +262,76 @@ class AsyncClient:
         await _call(self._on_always, decision)
 
     async def _send(self, batch: Batch, emit: Emit) -> Failed | None:
-        """Send one request until every ad of it has its decision, or it failed for good."""
-        deadline = None if self._timeout is None else time.time() + self._timeout
-        spans: dict[int, Span] = {}
-        left: dict[int, Ad] = {}
-        for item in batch:
-            span, traceparent = start_span(item.ad)
-            wait = item.ad.deadline if item.ad.deadline is not None else deadline
-            spans[item.index] = span
-            left[item.index] = item.ad.model_copy(
-                update={"traceparent": traceparent, "deadline": wait}
-            )
+        """Send one request until every ad of it has its decision, or it failed for good.
 
-        async def decided(index: int, decision: Decision) -> None:
-            del left[index]
-            end_span(spans.pop(index), decision)
-            await emit(Decided(index, decision))
+        Its decisions are handed out beside it: who is slow to take them uses up no deadline.
+        """
+        ready: asyncio.Queue[Decided | None] = asyncio.Queue()
+
+        async def hand_out() -> None:
+            while (decided := await ready.get()) is not None:
+                await emit(decided)
+
+        handing = asyncio.create_task(hand_out())
+        try:
+            failed = await self._settle(batch, ready.put_nowait)
+            ready.put_nowait(None)
+            await handing
+        finally:
+            handing.cancel()
+        return failed
+
+    async def _settle(self, batch: Batch, emit: Callable[[Decided], None]) -> Failed | None:
+        until = None if self._timeout is None else time.time() + self._timeout
+        outgoing = Outgoing(batch, until)
+        for decided in outgoing.unsendable():
+            emit(decided)
 
         async def attempt() -> None:
             # Only what is still undecided: a stream that broke half way is not sent again whole.
-            indexes = list(left)
-            review = self._transport().review([left[index] for index in indexes])
+            indexes = list(outgoing.left)
+            review = self._transport().review(list(outgoing.left.values()))
             async for position, decision in review:
-                await decided(indexes[position], decision)
+                emit(outgoing.decided(indexes[position], decision))
 
-        for index, ad in list(left.items()):
-            if ad.problem is not None:  # what could not be parsed cannot be sent either
-                await decided(index, undecided(ad, ad.problem.code, ad.problem.detail))
         try:
-            if left:
+            if outgoing.left:
                 await self._ask(attempt)
         except AdjudicateError as error:
-            for span in spans.values():
-                end_span(span, error)
-            return Failed(error, [item for item in batch if item.index in left])
+            return outgoing.failed(error)
         return None
 
     async def _ask(self, call: Callable[[], Awaitable[T]], *, repeat: bool = True) -> T:
-        """One exchange with its time limit and, if `repeat`, its retries."""
-        retrying = AsyncRetrying(
-            retry=retry_if_exception(_transient),
-            stop=stop_after_attempt(self._retries + 1 if repeat else 1),
-            wait=wait_random_exponential(multiplier=0.2, max=5),
-            reraise=True,
-        )
+        """One exchange with its time limit and its retries: without `repeat` only of what was
+        refused before anything was done."""
         limit = None if self._timeout is None else self._timeout + GRACE_S
-
-        away: ServiceError | None = None
-
-        async def attempt() -> T:  # tenacity awaits only what is a coroutine function
-            nonlocal away
-            try:
-                return await call()
-            except ServiceError as error:
-                away = error
-                raise
-
+        until = None if limit is None else time.monotonic() + limit
+        attempts = retrying(self._retries, until, repeat=repeat)
         try:
             async with asyncio.timeout(limit):
-                return await retrying(attempt)
+                return await attempts.run(call)
         except TimeoutError:
-            if away is not None:  # says more than that the time is over
-                raise away from None
+            if attempts.last is not None:  # says more than that the time is over
+                raise attempts.last from None
             detail = f"No answer from {self.url} within {self._timeout:g} s."
-            raise ServiceError(Code.DEADLINE_EXCEEDED, detail) from None
+            raise DeadlineError(Code.DEADLINE_EXCEEDED, detail) from None
 
-    async def _in_parts(self, ads: Ads, ask: Callable[[list[Ad]], Awaitable[list[T]]]) -> list[T]:
+    async def _in_parts(
+        self,
+        ads: Ads,
+        ask: Callable[[list[Ad]], Awaitable[list[T]]],
+        unasked: Callable[[Ad], T],
+    ) -> list[T]:
+        """`unasked` is the answer for an ad that has a problem already."""
         answers: list[T] = []
         async with aclosing(batches(source(ads), self._request_size)) as parts:
             async for part in parts:
-                answers += await self._ask(partial(ask, [item.ad for item in part]))
+                sound = [item.ad for item in part if item.ad.problem is None]
+                answered = iter(await self._ask(partial(ask, sound)) if sound else [])
+                answers += [
+                    unasked(item.ad) if item.ad.problem else next(answered) for item in part
+                ]
         return answers
-
-
-def undecided(ad: Ad, code: str, detail: str) -> Decision:
-    """The `error` decision of an ad that the service never judged."""
-    return Decision(
-        ad_id=ad.id,
-        outcome="error",
-        reasons=[str(code)],
-        problem=Problem(code=str(code), detail=detail),
-        trace_id=trace_id(ad.traceparent),
-    )
-
-
-def _transient(error: BaseException) -> bool:
-    return isinstance(error, ServiceError) and error.code is Code.ROOM_UNAVAILABLE
 
 
 async def _call(handler: Callable[[Any], object] | None, value: Decision | AdjudicateError) -> None:

@@ -8,16 +8,18 @@ room adds to. `Exemplar` is what the library holds.
 
 # No `from __future__ import annotations` here: Jina copies these classes field by field, and
 # deferred annotations cannot be resolved from where it does so.
+import re
 import time
 from collections.abc import Iterable
 from typing import Any, Literal, get_args
 
-from docarray import BaseDoc, DocList
+from docarray import DocList
 from docarray.typing import NdArray
 from pydantic import Field, ValidationError, field_validator
 
-from adjudicate.errors import Code
+from adjudicate.errors import AdError, Code
 from adjudicate.images import EncodedImage
+from adjudicate.wire import Document
 
 Outcome = Literal["approve", "reject", "escalate", "error"]
 Signal = Literal["image", "text", "image-text", "hash", "term"]
@@ -37,16 +39,17 @@ _KNOWN = {
     "language": LANGUAGES,
     "rationale": RATIONALES,
 }
+_KEY = re.compile(r"[ -~]{1,200}")
 
 
-class Problem(BaseDoc):
+class Problem(Document):
     """Why one ad cannot be reviewed: a stable `code` of `adjudicate.errors.Code` and a sentence."""
 
     code: str
     detail: str = ""
 
 
-class Match(BaseDoc):
+class Match(Document):
     """A known exemplar that the ad resembles, or a term of the policy that stands in its copy."""
 
     exemplar_id: str
@@ -64,7 +67,7 @@ class Match(BaseDoc):
     """The words of the ad's copy that are the term, as they stand there."""
 
 
-class Finding(BaseDoc):
+class Finding(Document):
     """One claim of the ad that the judge read, and the rule it was held against."""
 
     rule: str = ""
@@ -74,7 +77,7 @@ class Finding(BaseDoc):
     probability: float = 0.0
 
 
-class Ad(BaseDoc):
+class Ad(Document):
     """What a client sends: a picture, copy, or both.
 
     An ad that cannot be parsed is not lost: it carries the `problem` to its decision.
@@ -95,6 +98,9 @@ class Ad(BaseDoc):
     """W3C trace context; set by the client, so that a batch can link to each ad's trace."""
     deadline: float | None = None
     """Unix time, seconds, after which nobody waits for the answer."""
+    idempotency_key: str | None = None
+    """1 to 200 printable ASCII characters. The same key with the same content has one decision,
+    however often it is sent; with other content it is the problem `idempotency_conflict`."""
     problem: Problem | None = None
 
     @field_validator("market", "product", "language", "rationale")
@@ -103,6 +109,13 @@ class Ad(BaseDoc):
         known = _KNOWN[info.field_name]
         if value is not None and value not in known:
             raise ValueError(f"must be one of {', '.join(known)}, not {value[:20]!r}")
+        return value
+
+    @field_validator("idempotency_key")
+    @classmethod
+    def _printable_key(cls, value: str | None) -> str | None:
+        if value is not None and not _KEY.fullmatch(value):
+            raise ValueError("must be 1 to 200 printable ASCII characters")
         return value
 
     @classmethod
@@ -131,7 +144,7 @@ class Ad(BaseDoc):
 
 AD_FIELDS = (
     *("id", "image", "url", "text", "advertiser", "market", "product", "language", "rationale"),
-    *("context", "traceparent", "deadline"),
+    *("context", "traceparent", "deadline", "idempotency_key"),
 )
 """What a client may set on an ad, in the order of the docs."""
 
@@ -165,6 +178,8 @@ def _parsed(kind: Any, data: dict[str, Any], known: tuple[str, ...]) -> Any:
 
 class Case(Ad):
     """An ad on its way through the rooms. `id` is the id of the decision to come."""
+
+    sparse = True
 
     ad_id: str = ""
     content_hash: str = ""
@@ -203,7 +218,7 @@ class Case(Ad):
     # all
     versions: dict[str, str] = Field(default_factory=dict)
     timings: dict[str, float] = Field(default_factory=dict)
-    """Milliseconds spent per room."""
+    """Milliseconds spent per room; `encoder.model` is a part of `encoder`."""
 
     @classmethod
     def of(cls, ad: Ad) -> "Case":
@@ -212,7 +227,7 @@ class Case(Ad):
         return cls(ad_id=ad.id, **data)
 
 
-class Decision(BaseDoc):
+class Decision(Document):
     """What a client gets back for one ad."""
 
     ad_id: str = ""
@@ -236,11 +251,20 @@ class Decision(BaseDoc):
     cached: bool = False
     trace_id: str = ""
     timings: dict[str, float] = Field(default_factory=dict)
+    """Milliseconds spent per room and in the gateway; `encoder.model` is a part of `encoder`."""
     decided_at: str = ""
     """UTC, ISO 8601."""
 
+    def raise_for_problem(self) -> "Decision":
+        """The decision itself. Raises `AdError` when its ad could not be reviewed."""
+        if self.problem is None:
+            return self
+        known = self.problem.code in set(Code)
+        code = Code(self.problem.code) if known else Code.INTERNAL
+        raise AdError(code, self.problem.detail if known else str(self.problem.code))
 
-class Exemplar(BaseDoc):
+
+class Exemplar(Document):
     """A known violation, or a known-good look-alike, that the library holds."""
 
     image: EncodedImage | None = None
@@ -295,7 +319,7 @@ EXEMPLAR_FIELDS = (
 """What a client may set on an exemplar."""
 
 
-class Bank(BaseDoc):
+class Bank(Document):
     """Exemplars that are switched on and off together."""
 
     name: str = ""
@@ -310,7 +334,7 @@ class Bank(BaseDoc):
     problem: Problem | None = None
 
 
-class Change(BaseDoc):
+class Change(Document):
     """Who did what to an exemplar or to a bank."""
 
     exemplar_id: str = ""
@@ -323,7 +347,7 @@ class Change(BaseDoc):
     problem: Problem | None = None
 
 
-class ThresholdVersion(BaseDoc):
+class ThresholdVersion(Document):
     """The screen's thresholds as they once were, or shall be; its id is a hash of the values."""
 
     encoder_version: str = ""
@@ -344,7 +368,7 @@ class ThresholdVersion(BaseDoc):
     problem: Problem | None = None
 
 
-class ModelVersion(BaseDoc):
+class ModelVersion(Document):
     """A model that the judge may be; its id is its name in models.yml."""
 
     source: str = ""
@@ -360,7 +384,7 @@ class ModelVersion(BaseDoc):
     problem: Problem | None = None
 
 
-class Candidate(BaseDoc):
+class Candidate(Document):
     """One of the things that a query is held against: a picture or a text."""
 
     image: EncodedImage | None = None
@@ -384,7 +408,7 @@ class Candidate(BaseDoc):
         return cls(problem=Problem(code=Code.INVALID_FIELD, detail=detail))
 
 
-class Ranking(BaseDoc):
+class Ranking(Document):
     """A query, a picture or a text, against candidates; in the answer the best is first.
 
     The answer is without pictures.
@@ -422,14 +446,14 @@ def _content(thing: bytes | str) -> dict[str, Any]:
     return {"text": thing} if isinstance(thing, str) else {"image": thing}
 
 
-class Lookup(BaseDoc):
+class Lookup(Document):
     """Asks for one thing by its id, or, with an empty id, for a page of things."""
 
     found: bool = True
     problem: Problem | None = None
 
 
-class RoomStatus(BaseDoc):
+class RoomStatus(Document):
     """What one room says about itself."""
 
     room: str

@@ -1,12 +1,23 @@
 """Every error that a user can meet, with the code it has on all three protocols.
 
-    AdjudicateError
-    ├── AdError             one ad cannot be reviewed; the others of its request are
-    ├── RequestError        the whole request is refused before any ad is read
-    ├── ServiceError        the service cannot answer now (a room is down, a deadline passed)
-    └── ConfigurationError  a wrong setting or a missing model; said in one sentence at start-up
+    AdjudicateError                one of the codes below
+    ├── AdError                    one ad cannot be reviewed; the others of its request are
+    ├── RequestError               the whole request is refused before any ad is read
+    │   ├── AuthenticationError    401  no key, or none that counts
+    │   ├── ForbiddenError         403  the key does not allow this
+    │   ├── NotFoundError          404  there is nothing by this id
+    │   ├── ConflictError          409  something else has this place already
+    │   ├── TooLargeError          413  too many ads or bytes; send fewer at a time
+    │   └── RateLimitError         429  too much of it at once; `retry_after` says how long to wait
+    └── ServiceError               the service cannot answer now; later it may
+        ├── UnavailableError       503  nothing answers, or a room of the service is down
+        │   ├── OverloadedError    503  more to do than it can; `retry_after`
+        │   └── CertificateError        TLS: one side does not trust the other; no use to repeat
+        └── DeadlineError          504  not answered in time
+    ConfigurationError             a wrong setting or a missing model; one sentence at start-up
 
-A code is stable: clients may switch on it. The message may change.
+A code is stable: clients may switch on it, or on the class, which `fault` finds by the code. The
+message may change. All can be pickled.
 """
 
 from __future__ import annotations
@@ -116,7 +127,7 @@ class AdjudicateError(Exception):
         super().__init__(f"{code}: {self.detail}")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.code, self.detail), {"retry_after": self.retry_after}
+        return type(self), (self.code, self.detail), dict(self.__dict__)
 
 
 class AdError(AdjudicateError):
@@ -127,9 +138,79 @@ class RequestError(AdjudicateError):
     """The request as a whole is refused; no ad of it was read."""
 
 
+class AuthenticationError(RequestError):
+    """There was no key, or one that is wrong, expired or revoked."""
+
+
+class ForbiddenError(RequestError):
+    """The key is known and does not allow this."""
+
+
+class NotFoundError(RequestError):
+    """There is nothing by this id, or no such operation."""
+
+
+class ConflictError(RequestError):
+    """Something else has this place already."""
+
+
+class TooLargeError(RequestError):
+    """The request has too many ads or bytes."""
+
+
+class RateLimitError(RequestError):
+    """The key has used up its rate. `retry_after` says when there is more of it."""
+
+
 class ServiceError(AdjudicateError):
     """The service cannot answer now. Retrying later may succeed."""
 
 
+class UnavailableError(ServiceError):
+    """Nothing answers there, a room is down, or the service is being stopped."""
+
+
+class OverloadedError(UnavailableError):
+    """The service has more to do than it can, and says so early."""
+
+
+class CertificateError(UnavailableError):
+    """TLS failed: the service's certificate is not trusted, or it wants one of the client's."""
+
+
+class DeadlineError(ServiceError):
+    """The answer did not come in time."""
+
+
 class ConfigurationError(Exception):
     """A wrong setting or a missing model. The message is one sentence with what to do."""
+
+
+_CLASSES: dict[Code, type[AdjudicateError]] = {
+    Code.UNAUTHENTICATED: AuthenticationError,
+    Code.FORBIDDEN: ForbiddenError,
+    Code.NOT_FOUND: NotFoundError,
+    Code.IDEMPOTENCY_CONFLICT: ConflictError,
+    Code.MODEL_BUSY: ConflictError,
+    Code.IMAGE_TOO_LARGE: TooLargeError,
+    Code.IMAGE_TOO_MANY_PIXELS: TooLargeError,
+    Code.TOO_MANY_ADS: TooLargeError,
+    Code.REQUEST_TOO_LARGE: TooLargeError,
+    Code.RATE_LIMITED: RateLimitError,
+    Code.ROOM_UNAVAILABLE: UnavailableError,
+    Code.SHUTTING_DOWN: UnavailableError,
+    Code.OUT_OF_MEMORY: UnavailableError,
+    Code.LIBRARY_STALE: UnavailableError,
+    Code.OVERLOADED: OverloadedError,
+    Code.DEADLINE_EXCEEDED: DeadlineError,
+}
+
+
+def error_class(code: Code) -> type[AdjudicateError]:
+    """The class of a request's error: where none is its own, the service's from status 500 on."""
+    return _CLASSES.get(code) or (ServiceError if STATUS[code].http >= 500 else RequestError)
+
+
+def fault(code: Code, detail: str = "", *, retry_after: float | None = None) -> AdjudicateError:
+    """The error of a code, of its class. `retry_after` in seconds."""
+    return error_class(code)(code, detail, retry_after=retry_after)

@@ -9,9 +9,33 @@ from typing import Any
 from docarray.base_doc.base_node import BaseNode
 from docarray.proto import NodeProto
 from docarray.typing.proto_register import _register_proto
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import (
+    ConfigDict,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    TypeAdapter,
+    ValidationError,
+)
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+_JSON_BYTES: TypeAdapter[bytes] = TypeAdapter(bytes, config=ConfigDict(val_json_bytes="base64"))
+_NOT_QUICK = ("-", "_", "\\", '"')
+"""What pydantic's decoder would read otherwise than RFC 4648's alphabet, or JSON as its own."""
+
+
+def _from_base64(text: str) -> bytes:
+    """RFC 4648, section 4, padded. Raises `ValueError` for anything else.
+
+    Pydantic decodes three times as fast as the standard library. Where the two may differ, and for
+    what pydantic refuses, the standard library has the word.
+    """
+    if len(text) % 4 == 0 and not any(mark in text for mark in _NOT_QUICK):
+        try:
+            return _JSON_BYTES.validate_json(f'"{text}"')
+        except ValidationError:
+            pass
+    return base64.b64decode(text, validate=True)
 
 
 @_register_proto(proto_type_name="encoded_image")
@@ -45,7 +69,7 @@ class EncodedImage(bytes, BaseNode):
             return cls(value)
         if isinstance(value, str):
             try:
-                return cls(base64.b64decode(value, validate=True))
+                return cls(_from_base64(value))
             except (binascii.Error, ValueError):
                 raise PydanticCustomError(
                     "image_base64", "the image is text that is not valid base64"

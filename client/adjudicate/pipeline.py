@@ -11,21 +11,21 @@ import threading
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
-    AsyncIterator,
     Awaitable,
     Callable,
     Coroutine,
     Iterable,
     Sequence,
 )
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Any
 
 from adjudicate.documents import Ad, Decision
 from adjudicate.errors import AdjudicateError
+from adjudicate.things import Thing, Things, ads_of
 
-Ads = Ad | Iterable[Ad] | AsyncIterable[Ad]
+Ads = Things | AsyncIterable[Thing]
 
 LINGER = 0.05
 """Seconds that a request which is not full waits for the next ad of a slow source."""
@@ -67,27 +67,49 @@ Send = Callable[[Batch, Emit], Coroutine[Any, Any, Failed | None]]
 async def source(ads: Ads) -> AsyncGenerator[Ad, None]:
     """Every kind of input as one async iterator. Raises `TypeError` for what is not an ad."""
     if isinstance(ads, Ad):
-        yield ads
-        return
+        ads = [ads]
     if isinstance(ads, AsyncIterable):
-        items: AsyncIterator[Ad] = aiter(ads)
-    elif isinstance(ads, Sequence):
+        items = _from_async(ads)
+    elif isinstance(ads, list | tuple) and all(isinstance(ad, Ad) for ad in ads):
         items = _from_sequence(ads)
     else:
-        items = _from_thread(ads)
-    try:
+        items = _from_thread(ads_of(ads))
+    async with aclosing(items):
         async for ad in items:
-            if not isinstance(ad, Ad):
-                raise TypeError(f"not an Ad: {type(ad).__name__}")
             yield ad
-    finally:
-        if isinstance(items, AsyncGenerator):
-            await items.aclose()
 
 
 async def _from_sequence(ads: Sequence[Ad]) -> AsyncGenerator[Ad, None]:
     for ad in ads:
         yield ad
+
+
+async def _from_async(things: AsyncIterable[Thing]) -> AsyncGenerator[Ad, None]:
+    following = aiter(things)
+    try:
+        async for thing in following:
+            if isinstance(thing, Ad):
+                yield thing
+                continue
+            async with aclosing(_from_thread(ads_of([thing]))) as ads:
+                async for ad in ads:
+                    yield ad
+    finally:
+        if isinstance(following, AsyncGenerator):
+            await following.aclose()
+
+
+async def held_back(
+    ads: AsyncGenerator[Ad, None], room: asyncio.Semaphore
+) -> AsyncGenerator[Ad, None]:
+    """The ads, each when there is room for it: whoever releases bounds how many are out."""
+    async with aclosing(ads):
+        while True:
+            await room.acquire()
+            ad = await anext(ads, None)
+            if ad is None:
+                return
+            yield ad
 
 
 async def _from_thread(ads: Iterable[Ad]) -> AsyncGenerator[Ad, None]:
@@ -123,6 +145,28 @@ async def _from_thread(ads: Iterable[Ad]) -> AsyncGenerator[Ad, None]:
         stopped.set()
         with suppress(asyncio.QueueEmpty):  # frees the thread if it waits to hand one over
             queue.get_nowait()
+
+
+async def reordered(
+    decided: AsyncGenerator[tuple[int, Decision], None],
+) -> AsyncGenerator[Decision, None]:
+    """The decisions by the index of their ads. What was decided before an exception comes first."""
+    early: dict[int, Decision] = {}
+    following = 0
+    failure: Exception | None = None
+    async with aclosing(decided):
+        try:
+            async for index, decision in decided:
+                early[index] = decision
+                while following in early:
+                    yield early.pop(following)
+                    following += 1
+        except Exception as error:
+            failure = error
+    for index in sorted(early):  # behind an ad that has no decision
+        yield early[index]
+    if failure is not None:
+        raise failure
 
 
 async def batches(

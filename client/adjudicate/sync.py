@@ -13,7 +13,6 @@ from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from adjudicate.client import AsyncClient
-from adjudicate.defaults import DEFAULT_URL
 from adjudicate.library import AsyncLibrary
 from adjudicate.models import AsyncModels
 from adjudicate.thresholds import AsyncThresholds
@@ -99,6 +98,18 @@ def _stream(
     return stream
 
 
+def _made_like(
+    model: Callable[Concatenate[Any, P], None],
+) -> Callable[[Callable[..., None]], Callable[Concatenate[Any, P], None]]:
+    """For an `__init__`: it takes what the model's takes."""
+
+    def shown(init: Callable[..., None]) -> Callable[Concatenate[Any, P], None]:
+        wrapped: Callable[Concatenate[Any, P], None] = functools.wraps(model)(init)
+        return wrapped
+
+    return shown
+
+
 class Library:
     """`AsyncLibrary`, waited for."""
 
@@ -148,9 +159,9 @@ class Client:
     threads.
     """
 
-    def __init__(self, url: str = DEFAULT_URL, **options: Any) -> None:
-        """The `options` are `AsyncClient`'s."""
-        self._async = AsyncClient(url, **options)
+    @_made_like(AsyncClient.__init__)
+    def __init__(self, *args: Any, **options: Any) -> None:
+        self._async = AsyncClient(*args, **options)
         self._loop = _Loop()
         self._closed = False
         self.url = self._async.url
@@ -159,6 +170,7 @@ class Client:
         self.models = Models(self._async.models, self._loop)
 
     review = _stream(AsyncClient.review)
+    review_numbered = _stream(AsyncClient.review_numbered)
     review_all = _call(AsyncClient.review_all)
     embed = _call(AsyncClient.embed)
     rank = _call(AsyncClient.rank)
@@ -167,6 +179,9 @@ class Client:
     decision = _call(AsyncClient.decision)
     decisions = _call(AsyncClient.decisions)
     status = _call(AsyncClient.status)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.url!r})"
 
     def close(self) -> None:
         """Close the connection and end the client's thread. It cannot be used afterwards."""

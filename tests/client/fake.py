@@ -6,13 +6,18 @@ import asyncio
 import json
 import re
 import socket
+import ssl
 import threading
 from collections.abc import AsyncIterator
+from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 import grpc
 import uvicorn
 from docarray import DocList
+from google.protobuf.duration_pb2 import Duration
+from google.rpc import error_details_pb2, status_pb2
 from jina.proto import jina_pb2, jina_pb2_grpc
 from jina.types.request.data import DataRequest
 from starlette.applications import Starlette
@@ -20,6 +25,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.http11 import Request as WebSocketRequest
+from websockets.http11 import Response as WebSocketResponse
 
 from adjudicate.documents import (
     AD_FIELDS,
@@ -40,6 +47,8 @@ from adjudicate.tracing import trace_id
 from adjudicate.transports.faults import fault
 from tests.client.fake_library import FakeLibrary
 
+WEBSOCKET_BYTES = 4 * 2**20
+"""Of one frame."""
 ROOMS = ("encoder", "library", "judge", "ledger")
 
 
@@ -58,6 +67,12 @@ class FakeService:
         """How many of the next reviews answer one decision too few."""
         self.drop_after: int | None = None
         """The next WebSocket review breaks after this many decisions."""
+        self.close_reason = ""
+        """Said when it breaks so."""
+        self.key = ""
+        """Set: who does not bring it is refused."""
+        self.lost = 0
+        """How many of the next reviews are decided, and break before they are answered."""
         self.room_down = ""
         self.in_flight = self.most_in_flight = 0
         self.decided: dict[str, Decision] = {}
@@ -66,6 +81,13 @@ class FakeService:
     @property
     def exemplars(self) -> dict[str, Exemplar]:
         return self.library.exemplars
+
+    def arrive(self, headers: dict[str, str]) -> None:
+        """Note what a request came with, and refuse it without the key."""
+        self.headers.append(headers)
+        sent = {name.lower(): value for name, value in headers.items()}
+        if self.key and sent.get("authorization") != f"Bearer {self.key}":
+            raise fault(Code.UNAUTHENTICATED)
 
     def refuse(self) -> None:
         if self.faults:
@@ -104,6 +126,10 @@ class FakeService:
             if self.lose:
                 self.lose -= 1
                 tasks.pop().cancel()
+            if self.lost:
+                self.lost -= 1
+                await asyncio.gather(*tasks)
+                raise fault(Code.ROOM_UNAVAILABLE, "the answer is lost")
             for task in asyncio.as_completed(tasks):
                 yield await task
         finally:
@@ -194,6 +220,23 @@ def _known(ad: dict[str, Any]) -> Ad:
     return Ad(**ad)
 
 
+ABORTED = (Code.UNAUTHENTICATED, Code.OVERLOADED)
+"""Refused as a call; what else is refused says so in its response, as Jina's gateway does."""
+
+
+async def abort(context: Any, error: AdjudicateError) -> None:
+    """As `google.rpc.Status`, with `ErrorInfo` and `RetryInfo`."""
+    canonical = grpc.StatusCode[STATUS[error.code].grpc]
+    status = status_pb2.Status(code=canonical.value[0], message=error.detail)
+    status.details.add().Pack(error_details_pb2.ErrorInfo(reason=error.code, domain="adjudicate"))
+    if error.retry_after is not None:
+        wait = Duration()
+        wait.FromMilliseconds(round(error.retry_after * 1000))
+        status.details.add().Pack(error_details_pb2.RetryInfo(retry_delay=wait))
+    metadata = (("grpc-status-details-bin", status.SerializeToString()),)
+    await context.abort(canonical, error.detail, trailing_metadata=metadata)
+
+
 class GrpcDoor(jina_pb2_grpc.JinaSingleDataRequestRPCServicer):
     """The gateway's unary method."""
 
@@ -201,13 +244,17 @@ class GrpcDoor(jina_pb2_grpc.JinaSingleDataRequestRPCServicer):
         self.service = service
 
     async def process_single_data(self, request: DataRequest, context: Any) -> DataRequest:
-        self.service.headers.append(dict(context.invocation_metadata()))
         endpoint, rooms = request.header.exec_endpoint, request.header.target_executor
         try:
+            self.service.arrive(dict(context.invocation_metadata()))
             documents = await self._answer(endpoint, rooms, request)
         except AdjudicateError as error:
             if error.code is Code.ROOM_UNAVAILABLE:
                 await context.abort(grpc.StatusCode.UNAVAILABLE, f"|Gateway: {error.detail}")
+            if error.code in ABORTED:
+                await abort(context, error)
+            if error.retry_after is not None:
+                context.set_trailing_metadata((("retry-after", str(error.retry_after)),))
             answer = DataRequest()
             answer.header.status.code = jina_pb2.StatusProto.ERROR
             answer.header.status.description = str(error)
@@ -290,13 +337,14 @@ def http_door(service: FakeService) -> Starlette:
         return JSONResponse(
             {**body, "detail": error.detail, "code": error.code},
             status_code=status,
+            headers=None if error.retry_after is None else {"Retry-After": str(error.retry_after)},
             media_type="application/problem+json",
         )
 
     async def answer(request: Request) -> Response:
-        service.headers.append(dict(request.headers))
         op = operations[request.method, request.scope["route"].path]
         try:
+            service.arrive(dict(request.headers))
             if op == "review":
                 ads = [_known(ad) for ad in (await request.json())["ads"]]
                 return JSONResponse({"decisions": _json(await service.review_in_order(ads))})
@@ -329,7 +377,6 @@ def http_door(service: FakeService) -> Starlette:
 
 async def websocket_door(service: FakeService, connection: ServerConnection) -> None:
     """`/v1/stream`."""
-    service.headers.append(dict(connection.request.headers.raw_items()))
     tasks: set[asyncio.Task[None]] = set()
 
     async def send(frame: dict[str, Any]) -> None:
@@ -347,7 +394,7 @@ async def websocket_door(service: FakeService, connection: ServerConnection) -> 
             async for index, decision in service.review(ads):
                 if service.drop_after == count:
                     service.drop_after = None
-                    await connection.close(1011)
+                    await connection.close(1011, service.close_reason)
                     return
                 count += 1
                 said = {"index": index, "decision": decision.model_dump(mode="json")}
@@ -355,6 +402,8 @@ async def websocket_door(service: FakeService, connection: ServerConnection) -> 
             await send({"type": "end", "request_id": request_id})
         except AdjudicateError as error:
             said = {"code": error.code, "status": STATUS[error.code].http, "detail": error.detail}
+            if error.retry_after is not None:
+                said["retry_after"] = error.retry_after
             await send({"type": "error", "request_id": request_id, **said})
 
     async for text in connection:
@@ -363,11 +412,28 @@ async def websocket_door(service: FakeService, connection: ServerConnection) -> 
         task.add_done_callback(tasks.discard)
 
 
-class FakeServers:
-    """The service on three free ports, in a thread of its own."""
+def handshake(
+    service: FakeService, connection: ServerConnection, request: WebSocketRequest
+) -> WebSocketResponse | None:
+    """Refuses a WebSocket without the key before it is one, with problem details."""
+    try:
+        service.arrive(dict(request.headers.raw_items()))
+    except AdjudicateError as error:
+        body = json.dumps({"code": error.code, "detail": error.detail})
+        return connection.respond(HTTPStatus(STATUS[error.code].http), body)
+    return None
 
-    def __init__(self) -> None:
+
+class FakeServers:
+    """The service on three free ports, in a thread of its own; with `tls`, on their TLS forms.
+
+    With `client_ca` who has no certificate of that authority is refused.
+    """
+
+    def __init__(self, tls: tuple[str, str] | None = None, client_ca: str | None = None) -> None:
         self.service = FakeService()
+        self._tls = tls
+        self._client_ca = client_ca
         self.urls: dict[str, str] = {}
         self._started = threading.Event()
         self._loop = asyncio.new_event_loop()
@@ -390,20 +456,35 @@ class FakeServers:
         jina_pb2_grpc.add_JinaSingleDataRequestRPCServicer_to_server(
             GrpcDoor(self.service), grpc_server
         )
-        grpc_port = grpc_server.add_insecure_port("127.0.0.1:0")
+        grpc_port = self._grpc_port(grpc_server)
         await grpc_server.start()
         http_socket = socket.create_server(("127.0.0.1", 0))
-        http = uvicorn.Server(uvicorn.Config(http_door(self.service), log_level="error"))
+        http = uvicorn.Server(
+            uvicorn.Config(
+                http_door(self.service),
+                log_level="error",
+                ssl_certfile=self._tls[0] if self._tls else None,
+                ssl_keyfile=self._tls[1] if self._tls else None,
+                ssl_ca_certs=self._client_ca,
+                ssl_cert_reqs=ssl.CERT_REQUIRED if self._client_ca else ssl.CERT_NONE,
+            )
+        )
         serving = asyncio.create_task(http.serve(sockets=[http_socket]))
         async with serve(
-            lambda connection: websocket_door(self.service, connection), "127.0.0.1", 0
+            lambda connection: websocket_door(self.service, connection),
+            "127.0.0.1",
+            0,
+            process_request=lambda *asked: handshake(self.service, *asked),
+            max_size=WEBSOCKET_BYTES,
+            ssl=self._context(),
         ) as websocket:
             ports = {
                 "grpc": grpc_port,
                 "http": http_socket.getsockname()[1],
                 "ws": next(iter(websocket.sockets)).getsockname()[1],
             }
-            self.urls = {name: f"{name}://127.0.0.1:{port}" for name, port in ports.items()}
+            end = "s" if self._tls else ""
+            self.urls = {name: f"{name}{end}://127.0.0.1:{port}" for name, port in ports.items()}
             while not http.started:  # noqa: ASYNC110 - uvicorn has no event for it
                 await asyncio.sleep(0.01)
             self._started.set()
@@ -411,6 +492,24 @@ class FakeServers:
         http.should_exit = True
         await serving
         await grpc_server.stop(None)
+
+    def _grpc_port(self, server: grpc.aio.Server) -> int:
+        if self._tls is None:
+            return server.add_insecure_port("127.0.0.1:0")
+        certificate, key = (Path(file).read_bytes() for file in self._tls)
+        ca = Path(self._client_ca).read_bytes() if self._client_ca else None
+        credentials = grpc.ssl_server_credentials(
+            [(key, certificate)], root_certificates=ca, require_client_auth=ca is not None
+        )
+        return server.add_secure_port("127.0.0.1:0", credentials)
+
+    def _context(self) -> ssl.SSLContext | None:
+        if self._tls is None:
+            return None
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=self._client_ca)
+        context.load_cert_chain(*self._tls)
+        context.verify_mode = ssl.CERT_REQUIRED if self._client_ca else ssl.CERT_NONE
+        return context
 
     def close(self) -> None:
         """Stop serving."""

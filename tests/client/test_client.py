@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -19,7 +20,17 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import adjudicate
-from adjudicate import Ad, AsyncClient, Client, Decision, ServiceError, pipeline, tracing
+from adjudicate import (
+    Ad,
+    AsyncClient,
+    Client,
+    Decision,
+    ServiceError,
+    TooLargeError,
+    pipeline,
+    tracing,
+)
+from adjudicate.client import WINDOW
 from adjudicate.errors import AdjudicateError, Code
 from adjudicate.transports.faults import fault
 from tests.client.fake import FakeServers, FakeService
@@ -45,6 +56,18 @@ async def collect(stream: AsyncIterator[Decision], seen: list[str]) -> None:
         seen.append(decision.ad_id)
 
 
+async def test_a_consumer_that_takes_its_time_is_no_deadline_of_the_service(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adjudicate.client.GRACE_S", 0.0)
+    async with AsyncClient(address, request_size=4, prefetch=1, timeout=1.5) as client:
+        stream = client.review(fine(4))
+        first = await anext(stream)
+        await asyncio.sleep(1.7)
+        outcomes = [first.outcome, *[decision.outcome async for decision in stream]]
+    assert outcomes == ["approve"] * 4
+
+
 async def test_each_ad_has_exactly_one_decision(address: str) -> None:
     async with AsyncClient(address, request_size=7, prefetch=3) as client:
         seen = [decision.ad_id async for decision in client.review(fine(100))]
@@ -64,8 +87,82 @@ async def test_decisions_come_as_they_are_ready(address: str) -> None:
     assert seen[-1] == "slow"
 
 
+async def test_in_order_they_come_in_the_order_of_the_ads(address: str) -> None:
+    ads = [Ad(id="slow", text="slow:0.3"), *fine(20), Ad(id="empty")]
+    async with AsyncClient(address, request_size=1) as client:
+        seen = [decision.ad_id async for decision in client.review(ads, ordered=True)]
+    assert seen == [ad.id for ad in ads]
+
+
+async def test_in_order_a_slow_ad_holds_back_a_bounded_number(
+    address: str, service: FakeService
+) -> None:
+    ads = [Ad(id="slow", text="slow:0.7"), *fine(100)]
+    async with AsyncClient(address, request_size=2, prefetch=2) as client:
+        stream = client.review(iter(ads), ordered=True)
+        assert (await anext(stream)).ad_id == "slow"
+        before = sum(len(request) for request in service.requests)
+        assert [decision.ad_id async for decision in stream] == [ad.id for ad in ads[1:]]
+    assert 2 * 2 < before <= 2 * 2 * WINDOW + 1
+
+
+async def test_in_order_what_was_decided_comes_before_the_failure(
+    address: str, service: FakeService
+) -> None:
+    service.faults = [fault(Code.TOO_MANY_ADS)]
+    seen: list[str] = []
+    ads = [Ad(id=str(n), text="slow:0.1") for n in range(50)]
+    async with AsyncClient(address, request_size=1, prefetch=3) as client:
+        with pytest.raises(TooLargeError):
+            await collect(client.review(ads, ordered=True), seen)
+    assert len(seen) == 2
+    assert seen == sorted(seen, key=int)
+
+
+async def test_in_order_with_on_error_every_ad_has_its_place(
+    address: str, service: FakeService
+) -> None:
+    service.faults = [fault(Code.TOO_MANY_ADS)]
+    async with AsyncClient(address, request_size=2, on_error=lambda what: None) as client:
+        decisions = [decision async for decision in client.review(fine(9), ordered=True)]
+    assert [decision.ad_id for decision in decisions] == [str(n) for n in range(9)]
+    assert sum(decision.outcome == "error" for decision in decisions) == 2
+
+
+async def test_decisions_can_be_numbered(address: str) -> None:
+    ads = [Ad(id="same", text="slow:0.2"), Ad(id="same", text="cures")]
+    async with AsyncClient(address, request_size=1) as client:
+        found = {index: d.outcome async for index, d in client.review_numbered(ads)}
+    assert found == {0: "approve", 1: "reject"}
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+async def test_memory_does_not_grow_with_the_number_of_ads(address: str, ordered: bool) -> None:
+    alive = most = 0
+
+    def gone() -> None:
+        nonlocal alive
+        alive -= 1
+
+    def endless() -> Iterator[Ad]:
+        nonlocal alive, most
+        while True:
+            ad = Ad(text="fine")
+            weakref.finalize(ad, gone)
+            alive += 1
+            most = max(most, alive)
+            yield ad
+
+    async with AsyncClient(address, request_size=8, prefetch=2) as client:
+        stream = client.review(endless(), ordered=ordered)
+        for _ in range(400):
+            await anext(stream)
+        await stream.aclose()  # type: ignore[attr-defined]
+    assert most <= 2 * 8 * (WINDOW if ordered else 1) + 3 * 8
+
+
 async def test_requests_in_flight_are_bounded(address: str, service: FakeService) -> None:
-    ads = [Ad(text="slow:0.01") for _ in range(40)]
+    ads = [Ad(text="slow:0.05") for _ in range(40)]
     async with AsyncClient(address, request_size=2, prefetch=3) as client:
         await client.review_all(ads)
     assert service.most_in_flight == 3
@@ -135,8 +232,8 @@ async def test_an_error_of_the_source_is_raised_after_what_was_sent(address: str
 
 async def test_what_is_no_ad_is_a_type_error(address: str) -> None:
     async with AsyncClient(address) as client:
-        with pytest.raises(TypeError, match="not an Ad: str"):
-            await client.review_all(["text"])  # type: ignore[list-item]
+        with pytest.raises(TypeError, match="not an ad: int"):
+            await client.review_all([Ad(), 7])  # type: ignore[list-item]
 
 
 async def test_heavy_ads_travel_in_small_requests(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -290,9 +387,11 @@ async def test_a_client_of_another_loop_is_refused_clearly(address: str) -> None
     await client.close()
 
 
-@pytest.mark.parametrize("wrong", [{"request_size": 0}, {"prefetch": 0}, {"retries": -1}])
+@pytest.mark.parametrize(
+    "wrong", [{"request_size": 0}, {"prefetch": 0}, {"retries": -1}, {"timeout": 0}]
+)
 def test_sizes_are_checked(wrong: dict[str, int]) -> None:
-    with pytest.raises(ValueError, match="at least"):
+    with pytest.raises(ValueError, match=r"at least|above 0"):
         AsyncClient(**wrong)  # type: ignore[arg-type]
 
 
@@ -336,7 +435,9 @@ def test_two_threads_stream_side_by_side(servers: FakeServers, service: FakeServ
 
 
 def test_the_synchronous_methods_have_the_signatures_of_their_models() -> None:
-    for name in ("review", "review_all", "embed", "search", "decision", "decisions", "status"):
+    methods = {name for name in vars(AsyncClient) if not name.startswith("_")} - {"close"}
+    assert methods == {name for name in vars(Client) if not name.startswith("_")} - {"close"}
+    for name in (*methods, "__init__"):
         assert inspect.signature(getattr(Client, name)) == inspect.signature(
             getattr(AsyncClient, name)
         )

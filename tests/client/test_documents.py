@@ -132,3 +132,17 @@ def test_a_wrong_market_or_polarity_is_refused_where_the_document_is_built() -> 
 
 def test_the_outcome_of_an_empty_decision_is_error() -> None:
     assert Decision().outcome == "error"
+
+
+@pytest.mark.parametrize("key", ["k", "x" * 200, "order 7: ~!"])
+def test_keys_are_printable_ascii(key: str) -> None:
+    assert Ad.parse({"idempotency_key": key}).idempotency_key == key
+    assert Case.of(Ad(idempotency_key=key)).idempotency_key == key
+
+
+@pytest.mark.parametrize("key", ["", "x" * 201, "ключ", "a\n", "a\x00", 7])
+def test_other_keys_are_the_ad_s_problem(key: object) -> None:
+    ad = Ad.parse({"id": "a", "idempotency_key": key})
+    assert ad.problem is not None
+    assert (ad.id, ad.problem.code) == ("a", "invalid_field")
+    assert "idempotency_key" in ad.problem.detail

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
-from adjudicate import Ad, AsyncClient, Exemplar, RequestError, ServiceError
+from adjudicate import (
+    Ad,
+    AsyncClient,
+    AuthenticationError,
+    Exemplar,
+    RequestError,
+    ServiceError,
+    TooLargeError,
+)
 from adjudicate.content import content_hash
 from adjudicate.documents import Problem
 from adjudicate.errors import Code
 from adjudicate.transports import parse_url
 from adjudicate.transports.faults import fault, from_status, from_text
+from adjudicate.transports.json import ads_body, with_ads
 from tests.client.conftest import PROTOCOLS
-from tests.client.fake import FakeServers, FakeService
+from tests.client.fake import WEBSOCKET_BYTES, FakeServers, FakeService
 
 PNG = b"\x89PNG\r\n\x1a\nrest"
 
@@ -54,6 +65,7 @@ async def test_every_field_of_an_ad_arrives(url: str, service: FakeService) -> N
         product="drug",
         language="zh",
         context={"channel": "feed"},
+        idempotency_key="order 7 ~!",
     )
     async with AsyncClient(url, timeout=30) as client:
         await client.review_all(ad)
@@ -250,6 +262,31 @@ async def test_a_websocket_that_breaks_half_way_loses_and_repeats_nothing(
         decisions = [decision async for decision in client.review(ads(5))]
     assert sorted(decision.ad_id for decision in decisions) == [f"ad-{n}" for n in range(5)]
     assert [len(request) for request in service.requests] == [5, 3]
+
+
+async def test_a_websocket_that_is_closed_with_a_code_says_it(
+    servers: FakeServers, service: FakeService
+) -> None:
+    service.drop_after, service.close_reason = 1, "unauthenticated: the key has expired"
+    async with AsyncClient(servers.urls["ws"], retries=5) as client:
+        with pytest.raises(AuthenticationError, match="the key has expired"):
+            await client.review_all(ads(3))
+    assert len(service.requests) == 1, "it is not tried again"
+
+
+async def test_a_frame_that_the_service_does_not_take_is_a_request_too_large(
+    servers: FakeServers, service: FakeService
+) -> None:
+    async with AsyncClient(servers.urls["ws"], retries=5) as client:
+        with pytest.raises(TooLargeError):
+            await client.review_all(Ad(image=bytes(WEBSOCKET_BYTES)))
+    assert len(service.headers) == 1, "it is not tried again"
+
+
+@pytest.mark.parametrize("body", [{}, {"op": "review", "request_id": "1"}])
+def test_pictures_are_put_into_the_json_as_an_encoder_would(body: dict[str, str]) -> None:
+    sent = [Ad(image=bytes(range(256)), text='"药"\ud800', context={"a": "b"}), Ad(), Ad(image=b"")]
+    assert json.loads(with_ads(body, sent)) == {**body, **ads_body(sent)}
 
 
 @pytest.mark.parametrize("url", ["", "localhost:51000", "ftp://host", "grpc://", "http://h:port"])

@@ -4,5 +4,7 @@
 def main() -> None:
     """Run the command line of this process; ends it with the exit status."""
     from adjudicate.cli.app import app
+    from adjudicate.cli.exits import printing
 
-    app()
+    with printing():
+        app()

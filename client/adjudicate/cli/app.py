@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from adjudicate.cli import encoder, judge, library, models, options, policy, thresholds
+from adjudicate.cli import encoder, judge, keys, library, models, options, policy, thresholds
 from adjudicate.cli.calibrate import calibrate
 from adjudicate.cli.exits import HELP, Exit, one_sentence, run
-from adjudicate.cli.options import Market, Product
+from adjudicate.cli.profile import EXAMPLES as PROFILE_EXAMPLES
+from adjudicate.cli.profile import profile
 from adjudicate.cli.ranking import classify, rank
+from adjudicate.cli.review import EXAMPLES, review
 
 app = typer.Typer(
     name="adjudicate",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     help="Ad compliance review: approve, reject or escalate, with the evidence.",
-    epilog=HELP,
+    epilog=options.examples(
+        "adjudicate up",
+        "adjudicate review samples/manifest.csv",
+        "adjudicate review --text 'Cures diabetes in 7 days' --market US --json",
+        then=f"{HELP}\n\nadjudicate --install-completion teaches the shell to complete with TAB.",
+    ),
 )
 app.add_typer(library.app, name="library")
 app.add_typer(encoder.app, name="encoder")
@@ -28,16 +33,28 @@ app.add_typer(thresholds.app, name="thresholds")
 app.add_typer(policy.app, name="policy")
 app.add_typer(judge.app, name="judge")
 app.add_typer(models.app, name="models")
-app.command()(calibrate)
-app.command()(rank)
-app.command()(classify)
-
-
-class FailOn(StrEnum):
-    """Outcomes that a script may want to stop at."""
-
-    REJECT = "reject"
-    ESCALATE = "escalate"
+app.add_typer(keys.app, name="keys")
+app.command(epilog=EXAMPLES)(review)
+app.command(epilog=PROFILE_EXAMPLES)(profile)
+app.command(
+    epilog=options.examples(
+        "adjudicate calibrate labelled.csv --dry-run",
+        "adjudicate calibrate labelled.csv --target-recall 0.98 --note 'ads of March' --json",
+    )
+)(calibrate)
+app.command(
+    epilog=options.examples(
+        "adjudicate rank ad.jpg 'Cures diabetes' 'Nice tea'",
+        "adjudicate rank 'treats arthritis' ads/1.jpg ads/2.jpg --json",
+    )
+)(rank)
+app.command(
+    epilog=options.examples(
+        "adjudicate classify ad.jpg --label drug --label food --label 'medical device'",
+        "adjudicate classify ads/1.jpg ads/2.jpg --label tea --label pills "
+        "--template 'a photo of {}'",
+    )
+)(classify)
 
 
 def _version(wanted: bool) -> None:
@@ -58,70 +75,23 @@ def _root(
     pass
 
 
-@app.command(epilog=HELP)
-def review(
-    what: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="FILE|DIR|CSV|-",
-            help="A picture, a folder of pictures (searched recursively), a manifest with columns "
-            "file, text, advertiser, market, language, product, JSON lines (.jsonl), "
-            "or - for JSON lines or a picture's bytes on stdin.",
-        ),
-    ] = None,
-    text: Annotated[str | None, typer.Option(help="The ad's copy.")] = None,
-    market: Annotated[Market | None, typer.Option(help="For ads that do not say.")] = None,
-    product: Annotated[Product | None, typer.Option(help="For ads that do not say.")] = None,
-    advertiser: Annotated[str | None, typer.Option(help="For ads that do not say.")] = None,
-    as_json: options.Json = False,
-    request_size: Annotated[int, typer.Option(min=1, help="Ads in one request.")] = 8,
-    concurrency: Annotated[int, typer.Option(min=1, help="Requests at a time.")] = 4,
-    fail_on: Annotated[
-        list[FailOn] | None, typer.Option(help="Exit with 4 on this outcome; repeatable.")
-    ] = None,
-    url: options.Url = options.DEFAULT_URL,
-    header: options.Header = None,
-    timeout: options.Timeout = 120.0,
-) -> None:
-    """Review ads: a row, or with --json a line, for each decision when it is ready."""
-    from adjudicate.cli.review import ads_of
-    from adjudicate.cli.review import review as work
-    from adjudicate.client import AsyncClient
-
-    given = {"text": text, "market": market, "product": product, "advertiser": advertiser}
-    fields = {name: str(value) for name, value in given.items() if value is not None}
-
-    async def reviewing() -> Exit:
-        client = AsyncClient(
-            url,
-            request_size=request_size,
-            prefetch=concurrency,
-            timeout=timeout,
-            headers=options.headers(header),
-        )
-        async with client:
-            stops = {str(outcome) for outcome in fail_on or ()}
-            return await work(client, ads_of(what, fields), as_json=as_json, fail_on=stops)
-
-    status = run(reviewing())
-    if status is not Exit.OK:
-        raise typer.Exit(status)
-
-
-@app.command()
+@app.command(
+    epilog=options.examples(
+        "adjudicate status", "adjudicate status --url http://localhost:51001 --json"
+    )
+)
+@options.connected(timeout=10.0)
 def status(
     as_json: options.Json = False,
-    url: options.Url = options.DEFAULT_URL,
-    header: options.Header = None,
-    timeout: options.Timeout = 10.0,
+    *,
+    service: options.Service,
 ) -> None:
     """The rooms: what runs, on what device. Exits with 3 when one is not ready."""
-    from rich.console import Console
-
     from adjudicate.cli import show
+    from adjudicate.cli.console import Console
 
     async def work() -> bool:
-        async with options.connect(url, header, timeout, retries=0) as client:
+        async with service.client(retries=0) as client:
             rooms = await client.status()
         if as_json:
             for room in rooms:
@@ -134,21 +104,27 @@ def status(
         raise typer.Exit(Exit.UNAVAILABLE)
 
 
-@app.command()
+@app.command(
+    epilog=options.examples(
+        "adjudicate decision 0123456789abcdef0123456789abcdef",
+        "adjudicate decision ad-02 --json",
+    )
+)
+@options.connected(timeout=30.0)
 def decision(
-    decision_id: Annotated[str, typer.Argument(metavar="ID")],
+    decision_id: Annotated[
+        str, typer.Argument(metavar="ID", help="Its id, or the ad's: then its latest.")
+    ],
     as_json: options.Json = False,
-    url: options.Url = options.DEFAULT_URL,
-    header: options.Header = None,
-    timeout: options.Timeout = 30.0,
+    *,
+    service: options.Service,
 ) -> None:
     """A recorded decision with its evidence."""
-    from rich.console import Console
-
     from adjudicate.cli import show
+    from adjudicate.cli.console import Console
 
     async def work() -> None:
-        async with options.connect(url, header, timeout) as client:
+        async with service.client() as client:
             found = await client.decision(decision_id)
         if as_json:
             print(found.model_dump_json())
@@ -158,7 +134,7 @@ def decision(
     run(work())
 
 
-@app.command()
+@app.command(epilog=options.examples("adjudicate up", "adjudicate up --flow flow.yml"))
 def up(
     flow: Annotated[
         Path | None, typer.Option(help="The flow.yml to run; by default the repository's.")
@@ -171,7 +147,7 @@ def up(
         raise typer.Exit(start(flow))
 
 
-@app.command()
+@app.command(epilog=options.examples("adjudicate demo", "adjudicate demo --out /tmp/demo"))
 def demo(
     samples: Annotated[Path, typer.Option(help="Folder with manifest.csv and exemplars/.")] = Path(
         "samples"

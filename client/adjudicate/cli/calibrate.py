@@ -33,6 +33,7 @@ class NewState(StrEnum):
     NONE = "none"
 
 
+@options.connected(timeout=300.0)
 def calibrate(
     labelled: Annotated[
         Path,
@@ -60,9 +61,9 @@ def calibrate(
     out: Annotated[Path, typer.Option(help="Folder of report.html, curves.png and the YAML.")] = (
         Path("out/calibration")
     ),
-    url: options.Url = options.DEFAULT_URL,
-    header: options.Header = None,
-    timeout: options.Timeout = 300.0,
+    as_json: options.Json = False,
+    *,
+    service: options.Service,
 ) -> None:
     """Propose thresholds that catch a share of the labelled violations, with bounds.
 
@@ -73,16 +74,15 @@ def calibrate(
     missing = [name for name in NEEDS if find_spec(name) is None]
     if missing:
         fail(f"calibrate needs {', '.join(missing)}: pip install 'adjudicate[report]'.", Exit.USAGE)
-    from rich.console import Console
-
     from adjudicate.calibration.proposal import Wanted, propose
+    from adjudicate.cli.console import Console
 
-    console = Console()
+    console = Console(quiet=as_json)
     if not console.is_terminal:
         console.width = _PIPED
 
     async def work() -> Exit:
-        async with options.connect(url, header, timeout) as client:
+        async with service.client() as client:
             collected = await _collected(client, labelled)
             _say_refused(collected.refused)
             base, near_duplicate = await _in_force(client, collected.encoder)
@@ -96,6 +96,8 @@ def calibrate(
                 )
             _write(out, proposal, collected.encoder, stored, labelled)
             _say_stored(console, stored, out)
+            if as_json:
+                _print_json(proposal, collected.encoder, stored, len(collected.refused), out)
             return Exit.AD_ERROR if collected.refused else Exit.OK
 
     status = run(work())
@@ -104,11 +106,11 @@ def calibrate(
 
 
 async def _collected(client: AsyncClient, path: Path) -> Collected:
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
     from adjudicate.calibration.collect import collect
     from adjudicate.calibration.labelled import count_rows, labelled_at
+    from adjudicate.cli.console import Console
 
     total = count_rows(path)
     shown = Console(stderr=True)
@@ -155,6 +157,25 @@ def _say_refused(refused: list[str]) -> None:
         print(f"… and {len(refused) - _SHOWN_REFUSALS} more", file=sys.stderr)
     if refused:
         print(f"{len(refused)} rows cannot be used; going on without them", file=sys.stderr)
+
+
+def _print_json(
+    proposal: Proposal, encoder: str, stored: ThresholdVersion | None, refused: int, out: Path
+) -> None:
+    import json
+
+    said = {
+        "version": stored.id if stored else None,
+        "state": stored.state if stored else None,
+        "encoder": encoder,
+        "content": proposal.content,
+        "metrics": json.loads(proposal.metrics()),
+        "notes": proposal.notes,
+        "warnings": proposal.warnings,
+        "refused": refused,
+        "out": str(out),
+    }
+    print(json.dumps(said, ensure_ascii=False))
 
 
 def _print(console: Any, proposal: Proposal) -> None:

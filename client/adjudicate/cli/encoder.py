@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from adjudicate.cli.exits import one_sentence
+from adjudicate.cli import options
+from adjudicate.cli.exits import Exit, fail, one_sentence
 
-app = typer.Typer(no_args_is_help=True, help="The screen's model.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="The screen's model.",
+    epilog=options.examples("adjudicate encoder export-onnx models/clip-int8"),
+)
 
 
 @app.callback()
@@ -18,7 +25,13 @@ def _encoder() -> None:
     pass
 
 
-@app.command("export-onnx")
+@app.command(
+    "export-onnx",
+    epilog=options.examples(
+        "adjudicate encoder export-onnx models/clip-int8 --samples samples/ads",
+        "adjudicate encoder export-onnx models/clip-int8 --least-cosine 0.99 --json",
+    ),
+)
 def export_onnx(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the files go.")],
     samples: Annotated[
@@ -27,17 +40,20 @@ def export_onnx(
     least_cosine: Annotated[
         float, typer.Option(min=-1, max=1, help="Write nothing if a sample agrees less.")
     ] = 0.97,
+    as_json: options.Json = False,
 ) -> None:
     """Write the encoder of the settings in int8 for ONNX Runtime, and say how well it agrees.
 
     Serve it with ADJUDICATE_ENCODER__BACKEND=onnx and ADJUDICATE_ENCODER__ONNX=DIR. Its embeddings
     are a version of their own: the library needs them too (adjudicate library reembed).
     """
+    if samples is not None and not samples.is_dir():  # before the model, which takes long
+        fail(f"There is no folder {samples}.", Exit.USAGE)
     with one_sentence():
         from rich import box
-        from rich.console import Console
         from rich.table import Table
 
+        from adjudicate.cli.console import Console
         from adjudicate.up import check_serve
 
         check_serve()
@@ -47,6 +63,9 @@ def export_onnx(
         settings = load_settings().encoder
         pictures = pictures_in(samples) if samples is not None else []
         found = export(settings.model, settings.pretrained, folder, pictures, least_cosine)
+        if as_json:
+            print(json.dumps({"out": str(folder), "towers": [asdict(one) for one in found]}))
+            return
         columns = ("tower", "samples", "mean cosine", "least", "fp32 ms", "int8 ms")
         table = Table(*columns, box=box.SIMPLE)
         for one in found:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated
 
 import typer
 
+from adjudicate.cli import options
 from adjudicate.cli.exits import Exit, fail, one_sentence
 from adjudicate.cli.transfers import progress
 
@@ -22,6 +24,7 @@ def encoders(
         bool, typer.Option("--force", help="Even if no other version is complete.")
     ] = False,
     database: Database = "",
+    as_json: options.Json = False,
 ) -> None:
     """The encoder versions whose embeddings the library has, and of how many exemplars."""
     with one_sentence():
@@ -32,15 +35,20 @@ def encoders(
 
         if drop:
             try:
-                print(f"{drop_encoder(database, drop, force=force)} embeddings deleted")
+                deleted = drop_encoder(database, drop, force=force)
             except RefusedError as error:
                 fail(str(error), Exit.USAGE)
+            said = json.dumps({"deleted": deleted}) if as_json else f"{deleted} embeddings deleted"
+            print(said)
             return
         total, counts = encoder_counts(database)
         for version, count in counts.items():
+            if as_json:
+                print(json.dumps({"version": version, "exemplars": count, "of": total}))
+                continue
             complete = "complete" if count == total else f"{total - count} missing"
             print(f"{version}  {count} of {total}  {complete}")
-        if not counts:
+        if not counts and not as_json:
             print("no embeddings")
 
 
@@ -56,6 +64,7 @@ def reembed(
         bool, typer.Option("--dry-run", help="Only say how many exemplars lack embeddings.")
     ] = False,
     database: Database = "",
+    as_json: options.Json = False,
 ) -> None:
     """Embed the exemplars with another encoder, beside the embeddings that they have.
 
@@ -72,16 +81,25 @@ def reembed(
         given = {"model": model, "pretrained": pretrained, "precision": precision}
         changes = {name: value for name, value in {**given, "device": device}.items() if value}
         work = Reembedding(database, changes)
-        print(f"encoder {work.version}: {work.missing} of {work.total} exemplars to embed")
+        missing = work.missing
+        said = {"encoder": work.version, "exemplars": work.total, "to_embed": missing}
+        if not as_json:
+            print(f"encoder {work.version}: {missing} of {work.total} exemplars to embed")
         if dry_run:
+            if as_json:
+                print(json.dumps({**said, "dry_run": True}))
             return
         with progress("embedding", lambda: work.missing) as advance:
-            failed = 0
+            problems_seen: list[str] = []
             for done, problems in work.run(batch):
                 advance(done)
-                failed += len(problems)
-                for problem in problems:
+                problems_seen += map(str, problems)
+                for problem in () if as_json else problems:
                     print(problem)
-        if failed:
-            fail(f"{failed} exemplars cannot be embedded; remove or replace them.", Exit.AD_ERROR)
-        print(work.what_next())
+        if as_json:
+            print(json.dumps({**said, "problems": problems_seen}, ensure_ascii=False))
+        if problems_seen:
+            sentence = f"{len(problems_seen)} exemplars cannot be embedded; remove or replace them."
+            fail(sentence, Exit.AD_ERROR)
+        if not as_json:
+            print(work.what_next())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import csv
 import os
 import sys
 from collections.abc import Coroutine, Iterator
@@ -43,13 +44,17 @@ def one_sentence() -> Iterator[None]:
     except AdjudicateError as error:
         fail(error.detail, Exit.AD_ERROR)
     except BrokenPipeError:
-        # Whoever read our output has enough. Python would complain once more at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read our output has enough.
+        _drop_stdout()
         raise typer.Exit(Exit.OK) from None
     except ValidationError as error:
         first = error.errors()[0]
         fail(f"{'.'.join(map(str, first['loc']))}: {first['msg']}.", Exit.USAGE)
-    except (ConfigurationError, ValueError, OSError) as error:
+    except UnicodeDecodeError as error:
+        fail(f"The input is not UTF-8 text: {error.reason} at byte {error.start}.", Exit.USAGE)
+    except OSError as error:
+        fail(_said(error), Exit.USAGE)
+    except (ConfigurationError, ValueError, csv.Error) as error:
         fail(str(error), Exit.USAGE)
     except KeyboardInterrupt:
         fail("Stopped.", Exit.INTERRUPTED)
@@ -59,6 +64,34 @@ def fail(sentence: str, status: Exit) -> None:
     """Say `sentence` on stderr and leave with `status`."""
     print(f"adjudicate: {sentence}", file=sys.stderr)
     raise typer.Exit(status)
+
+
+@contextmanager
+def printing() -> Iterator[None]:
+    """What goes wrong with stdout, `--help` too, and at its last flush, is a sentence."""
+    try:
+        try:
+            yield
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()
+    except BrokenPipeError:
+        _drop_stdout()
+    except OSError as error:
+        _drop_stdout()
+        print(f"adjudicate: stdout: {_said(error)}", file=sys.stderr)
+        sys.exit(Exit.USAGE)
+
+
+def _drop_stdout() -> None:
+    # Python would complain once more at its end.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _said(error: OSError) -> str:
+    if error.filename is not None and error.strerror:
+        return f"{error.filename}: {error.strerror}."
+    return error.strerror if error.errno is not None and error.strerror else str(error)
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from adjudicate.cli import completion, options
 from adjudicate.cli.exits import Exit, fail, one_sentence
 
 if TYPE_CHECKING:
@@ -17,7 +19,11 @@ if TYPE_CHECKING:
 NEEDS = ("matplotlib", "jinja2")
 _SHOWN_REFUSALS = 20
 
-app = typer.Typer(no_args_is_help=True, help="The judge's model.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="The judge's model.",
+    epilog=options.examples("adjudicate judge calibrate labelled.csv"),
+)
 
 
 @app.callback()
@@ -26,7 +32,12 @@ def _judge() -> None:
     pass
 
 
-@app.command()
+@app.command(
+    epilog=options.examples(
+        "adjudicate judge calibrate labelled.csv",
+        "adjudicate judge calibrate labelled.csv --model shipped --write --json",
+    )
+)
 def calibrate(
     labelled: Annotated[
         Path,
@@ -36,7 +47,11 @@ def calibrate(
         ),
     ],
     model: Annotated[
-        str, typer.Option(help="Name of models.yml or folder; by default that of the settings.")
+        str,
+        typer.Option(
+            help="Name of models.yml or folder; by default that of the settings.",
+            autocompletion=completion.models,
+        ),
     ] = "",
     write: Annotated[
         bool, typer.Option("--write", help="Put the temperature into models.yml.")
@@ -49,6 +64,7 @@ def calibrate(
     out: Annotated[
         Path, typer.Option(help="Folder of report.html, reliability.png and the JSON.")
     ] = Path("out/judge-calibration"),
+    as_json: options.Json = False,
 ) -> None:
     """Fit the judge's temperature on labelled ads, and say what its probabilities are worth.
 
@@ -70,13 +86,17 @@ def calibrate(
         from executors.judge.calibration.run import write_temperature
 
         done = _done(labelled, model, held_out, confidence, seed)
-        _print(done.found, warnings_of(done.found))
+        if not as_json:
+            _print(done.found, warnings_of(done.found))
         said = "Nothing was written."
         if write and done.found.helps:
             file = write_temperature(done.resolved, done.found.fitted.temperature)
             said = f"Written to {file}."
         _write(out, done, labelled, said)
-        print(f"{said} {out}/report.html, reliability.png, calibration.json")
+        if as_json:
+            print(done.found.as_json())
+        else:
+            print(f"{said} {out}/report.html, reliability.png, calibration.json")
         if done.refused:
             raise typer.Exit(Exit.AD_ERROR)
 
@@ -101,16 +121,17 @@ def _done(labelled: Path, model: str, held_out: float, confidence: float, seed: 
             advance=advance,
         )
     for sentence in done.refused[:_SHOWN_REFUSALS]:
-        print(sentence)
+        print(sentence, file=sys.stderr)
     if done.refused:
-        print(f"{len(done.refused)} rows cannot be used; going on without them")
+        print(f"{len(done.refused)} rows cannot be used; going on without them", file=sys.stderr)
     return done
 
 
 def _print(found: Calibration, warnings: list[str]) -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Table
+
+    from adjudicate.cli.console import Console
 
     table = Table("", box=box.SIMPLE)
     for name in ("now", "bounds", "after", "bounds"):

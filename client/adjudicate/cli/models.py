@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from adjudicate.cli import options
+from adjudicate.cli import completion, options
 from adjudicate.cli.exits import Exit, fail, one_sentence, run
 
 if TYPE_CHECKING:
     from adjudicate.documents import ModelVersion
 
-app = typer.Typer(no_args_is_help=True, help="The judge's models, by their names in models.yml.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="The judge's models, by their names in models.yml.",
+    epilog=options.examples("adjudicate models list", "adjudicate models load shipped"),
+)
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="Its name in models.yml.")]
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME", help="Its name in models.yml.", autocompletion=completion.models
+    ),
+]
 
 
-@app.command("list")
+@app.command(
+    "list", epilog=options.examples("adjudicate models list", "adjudicate models list --json")
+)
+@options.connected(timeout=10.0)
 def list_(
     as_json: options.Json = False,
-    url: options.Url = options.DEFAULT_URL,
-    header: options.Header = None,
-    timeout: options.Timeout = 10.0,
+    *,
+    service: options.Service,
 ) -> None:
     """What the running service's judge may load, and which model serves.
 
@@ -32,7 +44,7 @@ def list_(
     from adjudicate.errors import Code, ServiceError
 
     async def work() -> list[ModelVersion]:
-        async with options.connect(url, header, timeout, retries=0) as client:
+        async with service.client(retries=0) as client:
             try:
                 return await client.models.list()
             except ServiceError as error:
@@ -45,18 +57,26 @@ def list_(
         for model in found:
             print(model.model_dump_json(exclude_none=True))
         if not found:
-            fail(f"The judge at {url} does not answer.", Exit.UNAVAILABLE)
+            fail(f"The judge at {service.url} does not answer.", Exit.UNAVAILABLE)
     elif found:
         _print_served(found)
     else:
-        _print_local(url)
+        _print_local(service.url)
 
 
-@app.command()
+@app.command(
+    epilog=options.examples("adjudicate models verify", "adjudicate models verify shipped --json")
+)
 def verify(
     name: Annotated[
-        str, typer.Argument(metavar="[NAME]", help="By default all that are here.")
+        str,
+        typer.Argument(
+            metavar="[NAME]",
+            help="By default all that are here.",
+            autocompletion=completion.models,
+        ),
     ] = "",
+    as_json: options.Json = False,
 ) -> None:
     """Hold models' files, here, against the checksums of models.yml.
 
@@ -82,13 +102,17 @@ def verify(
             else:
                 said, good = f"{one.files} files as they were recorded", True
             sound = sound and good
-            print(f"{one.name}: {said}")
+            if as_json:
+                found = {"name": one.name, "sound": good, "here": one.here, "files": one.files}
+                print(json.dumps({**found, "said": said}))
+            else:
+                print(f"{one.name}: {said}")
         if not sound:
             raise typer.Exit(Exit.AD_ERROR)
 
 
-@app.command()
-def lock(name: Name) -> None:
+@app.command(epilog=options.examples("adjudicate models lock shipped"))
+def lock(name: Name, as_json: options.Json = False) -> None:
     """Record the checksums of a model's files, here, in models.yml.
 
     From then on the judge starts with no other files. Of a model of the hub the commit is recorded
@@ -100,15 +124,22 @@ def lock(name: Name) -> None:
         check_serve()
         from executors.judge.model_files import lock as work
 
-        print(f"{name}: the checksums of {work(name)} files are recorded")
+        files = work(name)
+        if as_json:
+            print(json.dumps({"name": name, "files": files}))
+        else:
+            print(f"{name}: the checksums of {files} files are recorded")
 
 
-@app.command()
+@app.command(
+    epilog=options.examples("adjudicate models load shipped", "adjudicate models load big --json")
+)
+@options.connected(timeout=900.0)
 def load(
     name: Name,
-    url: options.Url = options.DEFAULT_URL,
-    header: options.Header = None,
-    timeout: options.Timeout = 900.0,
+    as_json: options.Json = False,
+    *,
+    service: options.Service,
 ) -> None:
     """Put another model in place of the one that serves, without losing an ad.
 
@@ -117,19 +148,23 @@ def load(
     """
 
     async def work() -> list[ModelVersion]:
-        async with options.connect(url, header, timeout) as client:
+        async with service.client() as client:
             return await client.models.load(name)
 
     failed = False
     for replica in run(work()):
-        if replica.problem is None:
+        if as_json:
+            failed = failed or replica.problem is not None
+            print(replica.model_dump_json(exclude_none=True))
+        elif replica.problem is None:
             seconds = f"loaded in {replica.load_seconds:.1f} s"
             print(f"{replica.id} serves, version {replica.version}, {seconds}, pid {replica.pid}")
         else:
             failed = True
             where = f"pid {replica.pid}: " if replica.pid else ""
             print(f"{where}{replica.problem.detail}")
-    print(f"until the judge starts anew; to keep it set ADJUDICATE_JUDGE__MODEL={name}")
+    if not as_json:
+        print(f"until the judge starts anew; to keep it set ADJUDICATE_JUDGE__MODEL={name}")
     if failed:
         fail("Not every replica has loaded it: the others serve what they did.", Exit.AD_ERROR)
 
@@ -174,9 +209,10 @@ def _recorded(files: int) -> str:
 
 def _print(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
+
+    from adjudicate.cli.console import Console
 
     table = Table(*columns, box=box.SIMPLE)
     for row in rows:

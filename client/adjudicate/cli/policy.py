@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from adjudicate.cli import options
+from adjudicate.cli import completion, options
 from adjudicate.cli.exits import Exit, fail, one_sentence
 from adjudicate.cli.options import Market, Product
 from adjudicate.errors import ConfigurationError
@@ -17,7 +17,11 @@ from adjudicate.errors import ConfigurationError
 if TYPE_CHECKING:
     from executors.shared.policy import Policy
 
-app = typer.Typer(no_args_is_help=True, help="The rules that ads are held to.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="The rules that ads are held to.",
+    epilog=options.examples("adjudicate policy list --market CN", "adjudicate policy check"),
+)
 
 EXITS = "Exit status: 0; 1 a problem was found; 2 wrong use, or no such folder."
 
@@ -35,7 +39,11 @@ Folder = Annotated[
 In = Annotated[Language, typer.Option(help="The language of the rules' text.")]
 
 
-@app.command(epilog=EXITS)
+@app.command(
+    epilog=options.examples(
+        "adjudicate policy check my-policy", "adjudicate policy check --json", then=EXITS
+    )
+)
 def check(
     folder: Annotated[
         Path | None,
@@ -68,7 +76,13 @@ def check(
             raise typer.Exit(Exit.AD_ERROR)
 
 
-@app.command("list")
+@app.command(
+    "list",
+    epilog=options.examples(
+        "adjudicate policy list --market CN --product drug",
+        "adjudicate policy list --language zh --json",
+    ),
+)
 def list_(
     market: Annotated[Market | None, typer.Option(help="Only what such ads are held to.")] = None,
     product: Annotated[Product | None, typer.Option(help="Only what such ads are held to.")] = None,
@@ -79,8 +93,7 @@ def list_(
     """The rules, in the order in which a judge is given them."""
     with one_sentence():
         policy = _loaded(folder)
-        from rich.console import Console
-
+        from adjudicate.cli.console import Console
         from adjudicate.cli.policy_tables import PIPED, count, rule_as_json, rule_table
 
         rules = [
@@ -98,9 +111,16 @@ def list_(
         print(f"{count(len(rules), 'rule')}, policy {policy.version}")
 
 
-@app.command()
+@app.command(
+    epilog=options.examples(
+        "adjudicate policy show CN-AL-16", "adjudicate policy show US-FTC --language zh"
+    )
+)
 def show(
-    code: Annotated[str, typer.Argument(metavar="CODE", help="Of the rule.")],
+    code: Annotated[
+        str,
+        typer.Argument(metavar="CODE", help="Of the rule.", autocompletion=completion.rules),
+    ],
     language: In = Language.EN,
     as_json: options.Json = False,
     folder: Folder = None,
@@ -108,8 +128,7 @@ def show(
     """One rule: what it says, of whom, with its examples and terms."""
     with one_sentence():
         policy = _loaded(folder)
-        from rich.console import Console
-
+        from adjudicate.cli.console import Console
         from adjudicate.cli.policy_tables import rule_as_json, rule_panel
 
         rules = {**policy.rules, **policy.off}
@@ -121,7 +140,7 @@ def show(
             Console().print(rule_panel(rules[code], language))
 
 
-@app.command()
+@app.command(epilog=options.examples("adjudicate policy diff policies my-policy --json"))
 def diff(
     before: Annotated[Path, typer.Argument(metavar="A", help="A folder of rules.")],
     after: Annotated[Path, typer.Argument(metavar="B", help="Another.")],

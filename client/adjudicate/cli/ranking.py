@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 _WHAT = "the path of a picture, or else a text"
 
 
+@options.connected(timeout=60.0)
 def rank(
     query: Annotated[str, typer.Argument(metavar="QUERY", help=f"What to compare: {_WHAT}.")],
     candidates: Annotated[
         list[str], typer.Argument(metavar="CANDIDATE...", help=f"With what: each {_WHAT}.")
     ],
     as_json: options.Json = False,
-    url: options.Url = options.DEFAULT_URL,
-    header: options.Header = None,
-    timeout: options.Timeout = 60.0,
+    *,
+    service: options.Service,
 ) -> None:
     """Rank texts or pictures by how like a picture or text they are, the best first."""
 
@@ -32,12 +32,13 @@ def rank(
         from adjudicate.documents import Ranking
 
         asked = Ranking.of(_thing(query), [_thing(candidate) for candidate in candidates])
-        async with options.connect(url, header, timeout) as client:
+        async with service.client() as client:
             return await client.rank(asked)
 
     _show([query], run(work()), candidates, as_json)
 
 
+@options.connected(timeout=60.0)
 def classify(
     things: Annotated[list[str], typer.Argument(metavar="WHAT...", help=f"Each {_WHAT}.")],
     label: Annotated[list[str], typer.Option(help="A label; give two or more.")],
@@ -45,14 +46,13 @@ def classify(
         str, typer.Option(help="A sentence with {} for the label, as 'a photo of a {}'.")
     ] = "",
     as_json: options.Json = False,
-    url: options.Url = options.DEFAULT_URL,
-    header: options.Header = None,
-    timeout: options.Timeout = 60.0,
+    *,
+    service: options.Service,
 ) -> None:
     """Give pictures or texts the most probable of the labels, without training."""
 
     async def work() -> list[Ranking]:
-        async with options.connect(url, header, timeout) as client:
+        async with service.client() as client:
             return await client.classify([_thing(one) for one in things], label, template)
 
     _show(things, run(work()), label, as_json)
@@ -69,9 +69,10 @@ def _thing(said: str) -> bytes | str:
 def _show(things: list[str], rankings: list[Ranking], named: list[str], as_json: bool) -> None:
     """Print the answers; leaves with status 1 when a query or a candidate has a problem."""
     from rich import box
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
+
+    from adjudicate.cli.console import Console
 
     failed = False
     table = Table("what", "candidate", "similarity", "probability", box=box.SIMPLE)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
 
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -63,19 +64,42 @@ def as_json_line(version: ThresholdVersion) -> str:
     return json.dumps(data, ensure_ascii=False)
 
 
-def diff_table(before: ThresholdVersion, after: ThresholdVersion) -> RenderableType:
-    """The values that differ; a sentence when none does."""
+def differences(
+    before: ThresholdVersion, after: ThresholdVersion
+) -> Iterator[tuple[str, str, float | None, float | None]]:
+    """Category, signal, the one's value and the other's, where they differ."""
     one, other = _rows(before), _rows(after)
-    table = Table("category", "signal", f"{before.id}", f"{after.id}", "change", box=box.SIMPLE)
     for category in _categories([one, other]):
         for signal in SIGNALS:
             # A category that only one of them names has the other's default.
             old = one.get((category, signal), one.get((DEFAULT, signal)))
             new = other.get((category, signal), other.get((DEFAULT, signal)))
             if old != new:
-                change = f"{new - old:+.4f}" if old is not None and new is not None else ""
-                table.add_row(Text(category), signal, _cosine(old), _cosine(new), change)
+                yield category, signal, old, new
+
+
+def diff_as_json(before: ThresholdVersion, after: ThresholdVersion) -> str:
+    """One object; a value that is off is null."""
+    names = ("category", "signal", "before", "after")
+    changes = [dict(zip(names, found, strict=True)) for found in differences(before, after)]
+    return json.dumps({"before": before.id, "after": after.id, "changes": changes})
+
+
+def diff_table(before: ThresholdVersion, after: ThresholdVersion) -> RenderableType:
+    """The values that differ; a sentence when none does."""
+    table = Table("category", "signal", f"{before.id}", f"{after.id}", "change", box=box.SIMPLE)
+    for category, signal, old, new in differences(before, after):
+        change = f"{new - old:+.4f}" if old is not None and new is not None else ""
+        table.add_row(Text(category), signal, _cosine(old), _cosine(new), change)
     return table if table.row_count else Text(f"{before.id} and {after.id} have the same values")
+
+
+def comparison_as_json(versions: Sequence[str], found: Comparison, samples: int) -> str:
+    """One object, with `samples` ids of decisions at most."""
+    said = {**asdict(found), "missed": found.missed[:samples], "added": found.added[:samples]}
+    counts = {"ads": found.ads, "judged_now": found.judged_now, "judged_then": found.judged_then}
+    totals = {"missed_total": len(found.missed), "added_total": len(found.added)}
+    return json.dumps({"versions": list(versions), **counts, **said, **totals})
 
 
 def print_comparison(

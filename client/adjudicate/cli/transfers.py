@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from adjudicate.cli import options
+from adjudicate.cli import completion, options
 from adjudicate.cli.exits import Exit, fail, one_sentence, run
 
 HELP = """Exit status: 0 all went well; 1 at least one row was refused; 2 wrong use, or a file that
@@ -25,9 +27,10 @@ def progress(what: str, total: Callable[[], int | None]) -> Iterator[Callable[[i
     if not sys.stderr.isatty():
         yield lambda steps: None
         return
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
     from rich.progress import TimeRemainingColumn as Remaining
+
+    from adjudicate.cli.console import Console
 
     columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), Remaining())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
@@ -35,20 +38,31 @@ def progress(what: str, total: Callable[[], int | None]) -> Iterator[Callable[[i
         yield lambda steps: bar.advance(task, steps)
 
 
+@options.connected(timeout=300.0)
 def import_(
-    path: Annotated[Path, typer.Argument(metavar="DIR|CSV|JSONL|PICTURE")],
+    path: Annotated[Path, typer.Argument(metavar="DIR|CSV|JSONL|PICTURE", help="What to read.")],
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything, report the same, change nothing.")
     ] = False,
-    category: Annotated[str, typer.Option(help="For rows that name no category.")] = "",
-    rule: Annotated[str, typer.Option(help="For rows that name no rule: its code.")] = "",
-    severity: Annotated[str, typer.Option(help="For rows without: low, medium or high.")] = "",
-    polarity: Annotated[str, typer.Option(help="For rows without: violation or lookalike.")] = "",
+    category: Annotated[
+        str,
+        typer.Option(help="For rows that name no category.", autocompletion=completion.categories),
+    ] = "",
+    rule: Annotated[
+        str,
+        typer.Option(help="For rows that name no rule: its code.", autocompletion=completion.rules),
+    ] = "",
+    severity: Annotated[
+        options.Severity | None, typer.Option(help="For rows that do not say.")
+    ] = None,
+    polarity: Annotated[
+        options.Polarity | None, typer.Option(help="For rows that do not say.")
+    ] = None,
     bank: Bank = "",
     added_by: Annotated[str, typer.Option(help="For rows that do not say who adds them.")] = "",
-    url: options.Url = options.DEFAULT_URL,
-    header: options.Header = None,
-    timeout: options.Timeout = 300.0,
+    as_json: options.Json = False,
+    *,
+    service: options.Service,
 ) -> None:
     """Add the exemplars of a CSV file, of JSON lines, or of a folder.
 
@@ -64,17 +78,23 @@ def import_(
     from adjudicate.transfer.reading import banks_at, count_at, rows_at
 
     given = {"category": category, "rule": rule, "severity": severity, "polarity": polarity}
-    fields = {**given, "bank": bank, "added_by": added_by}
+    fields = {name: str(value or "") for name, value in given.items()}
+    fields |= {"bank": bank, "added_by": added_by}
+
+    say = None if as_json else _say  # else the sentences stand in the object
 
     async def work() -> int:
         with progress("importing", lambda: count_at(path)) as advance:
-            async with options.connect(url, header, timeout) as client:
+            async with service.client() as client:
                 for line in await import_banks(client, banks_at(path), dry_run=dry_run):
                     _say(line)
                 report = await import_exemplars(
-                    client, rows_at(path, fields), dry_run=dry_run, on_rows=advance, say=_say
+                    client, rows_at(path, fields), dry_run=dry_run, on_rows=advance, say=say
                 )
-        print(f"{report}{' (dry run: nothing was changed)' if dry_run else ''}")
+        if as_json:
+            print(json.dumps({**asdict(report), "dry_run": dry_run}, ensure_ascii=False))
+        else:
+            print(f"{report}{' (dry run: nothing was changed)' if dry_run else ''}")
         return report.refused
 
     with one_sentence():
@@ -82,17 +102,22 @@ def import_(
             raise typer.Exit(Exit.AD_ERROR)
 
 
+@options.connected(timeout=300.0)
 def export(
-    path: Annotated[Path, typer.Argument(metavar="DIR|CSV|JSONL")],
+    path: Annotated[Path, typer.Argument(metavar="DIR|CSV|JSONL", help="What to write.")],
     kind: Annotated[
         str, typer.Option("--format", help="folder, csv or jsonl; by default by PATH's ending.")
     ] = "",
     bank: Annotated[str, typer.Option(help="Only this bank.")] = "",
-    category: Annotated[str, typer.Option(help="Only this category.")] = "",
-    polarity: Annotated[str, typer.Option(help="Only violation, or only lookalike.")] = "",
-    url: options.Url = options.DEFAULT_URL,
-    header: options.Header = None,
-    timeout: options.Timeout = 300.0,
+    category: Annotated[
+        str, typer.Option(help="Only this category.", autocompletion=completion.categories)
+    ] = "",
+    polarity: Annotated[
+        options.Polarity | None, typer.Option(help="Only exemplars of this kind.")
+    ] = None,
+    as_json: options.Json = False,
+    *,
+    service: options.Service,
 ) -> None:
     """Write the exemplars where `import` can read them.
 
@@ -108,13 +133,13 @@ def export(
 
     async def work() -> None:
         with progress("exporting", lambda: None) as advance:
-            async with options.connect(url, header, timeout) as client:
-                filters = {"bank": bank, "category": category, "polarity": polarity}
+            async with service.client() as client:
+                filters = {"bank": bank, "category": category, "polarity": str(polarity or "")}
                 report = await export_exemplars(client, path, wanted, on_rows=advance, **filters)
                 off = [b.name for b in await client.library.banks() if not b.enabled]
         if off and wanted != "folder":
             _say(f"a {wanted} file does not say which banks are off; here: {', '.join(off)}")
-        print(f"{report}: {path}")
+        print(json.dumps({**asdict(report), "out": str(path)}) if as_json else f"{report}: {path}")
 
     run(work())
 

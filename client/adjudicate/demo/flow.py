@@ -61,14 +61,21 @@ class RunningFlow:
             f"ADJUDICATE_GATEWAY__{name.upper()}_PORT": str(port)
             for name, port in self._ports.items()
         }
-        database = {"ADJUDICATE_DATABASE": f"sqlite:///{self._database}"}
+        own = {
+            "ADJUDICATE_DATABASE": f"sqlite:///{self._database}",
+            "ADJUDICATE_ACCESS__MODE": "open",  # on loopback, for as long as the demo runs
+            "ADJUDICATE_ACCESS__HOST": "",
+            "ADJUDICATE_TLS__CERTIFICATE": "",
+            "ADJUDICATE_TLS__KEY": "",
+            "ADJUDICATE_TLS__CLIENT_CA": "",
+        }
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 self._command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, **ports, **database},
+                env={**os.environ, **ports, **own},
                 start_new_session=True,  # its group holds every room: none can be overlooked
             )
         try:

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 
 from adjudicate.transports.address import Address, parse_url
 from adjudicate.transports.base import Page, Transport
+from adjudicate.transports.tls import Tls
 
 __all__ = ["Address", "Page", "Transport", "open_transport", "parse_url"]
 
 
-def open_transport(url: str, headers: Mapping[str, str]) -> Transport:
-    """The transport for `url`; it connects when first used.
+def open_transport(url: str, headers: Mapping[str, str], tls: Tls | None = None) -> Transport:
+    """The transport for `url`; it connects when first used. `tls` goes with a TLS URL.
 
     Raises `ValueError` for a URL that is not `grpc://`, `http://` or `ws://` (or their TLS forms).
     """
@@ -20,11 +21,11 @@ def open_transport(url: str, headers: Mapping[str, str]) -> Transport:
     if address.protocol == "grpc":
         from adjudicate.transports.grpc import GrpcTransport
 
-        return GrpcTransport(address, headers)
+        return GrpcTransport(address, headers, tls)
     if address.protocol == "http":
         from adjudicate.transports.http import HttpTransport
 
-        return HttpTransport(address, headers)
+        return HttpTransport(address, headers, tls)
     from adjudicate.transports.websocket import WebSocketTransport
 
-    return WebSocketTransport(address, headers)
+    return WebSocketTransport(address, headers, tls)

@@ -29,6 +29,16 @@ class Address:
     path: str = ""
 
     @property
+    def scheme(self) -> str:
+        """As it stands in the URL."""
+        return self.url.partition(":")[0].lower()
+
+    @property
+    def secure_scheme(self) -> str:
+        """The same protocol with TLS."""
+        return {"grpc": "grpcs", "http": "https", "ws": "wss"}[self.protocol]
+
+    @property
     def target(self) -> str:
         """`host:port`, an IPv6 host in brackets."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
@@ -43,6 +53,8 @@ def parse_url(url: str) -> Address:
     """Take `url` apart. Raises `ValueError` with a sentence that says what is expected."""
     parts = urlsplit(url)
     expected = "expected grpc://, http:// or ws:// and a host, e.g. grpc://localhost:51000"
+    if "@" in parts.netloc:  # not shown: it would stand in every message
+        raise ValueError("a URL of the service holds no user or password; give api_key or token")
     if parts.scheme not in _PROTOCOLS or not parts.hostname:
         raise ValueError(f"not a URL of the service: {url!r}; {expected}")
     try:

@@ -33,13 +33,14 @@ from adjudicate.documents import (
     Lookup,
     RoomStatus,
 )
-from adjudicate.errors import AdjudicateError, Code, RequestError, ServiceError
+from adjudicate.errors import AdjudicateError, Code, UnavailableError, fault
 from adjudicate.transports.address import Address
 from adjudicate.transports.base import Fields, Page, in_order
-from adjudicate.transports.faults import fault, from_text, interrupted, unreachable
+from adjudicate.transports.grpc_faults import from_call, from_response
 from adjudicate.transports.models import GrpcModels
 from adjudicate.transports.rankings import GrpcRankings
 from adjudicate.transports.thresholds import GrpcThresholds
+from adjudicate.transports.tls import Tls
 
 D = TypeVar("D", bound=BaseDoc)
 
@@ -53,26 +54,19 @@ _OPTIONS = [
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1000),
 ]
-_CODES = {
-    grpc.StatusCode.DEADLINE_EXCEEDED: Code.DEADLINE_EXCEEDED,
-    grpc.StatusCode.RESOURCE_EXHAUSTED: Code.REQUEST_TOO_LARGE,
-    grpc.StatusCode.NOT_FOUND: Code.NOT_FOUND,
-    grpc.StatusCode.INVALID_ARGUMENT: Code.MALFORMED,
-    grpc.StatusCode.UNAUTHENTICATED: Code.MALFORMED,
-    grpc.StatusCode.PERMISSION_DENIED: Code.MALFORMED,
-    grpc.StatusCode.UNAVAILABLE: Code.ROOM_UNAVAILABLE,
-}
 
 
 class GrpcTransport(GrpcThresholds, GrpcRankings, GrpcModels):
     """One HTTP/2 connection to the gateway."""
 
-    def __init__(self, address: Address, headers: Mapping[str, str]) -> None:
+    def __init__(
+        self, address: Address, headers: Mapping[str, str], tls: Tls | None = None
+    ) -> None:
         self._address = address
         self._metadata = tuple((name.lower(), value) for name, value in headers.items())
         options = [*_OPTIONS, ("grpc.enable_http_proxy", int(not address.loopback))]
         self._channel = (
-            grpc.aio.secure_channel(address.target, grpc.ssl_channel_credentials(), options)
+            grpc.aio.secure_channel(address.target, _credentials(tls or Tls()), options)
             if address.tls
             else grpc.aio.insecure_channel(address.target, options)
         )
@@ -152,7 +146,7 @@ class GrpcTransport(GrpcThresholds, GrpcRankings, GrpcModels):
         """Take one exemplar out."""
         answer = await self._library_one("/library/remove", exemplar_id, Lookup, said)
         if not answer.found:
-            raise RequestError(Code.NOT_FOUND)
+            raise fault(Code.NOT_FOUND)
 
     async def banks(self) -> list[Bank]:
         """Every bank."""
@@ -181,7 +175,7 @@ class GrpcTransport(GrpcThresholds, GrpcRankings, GrpcModels):
     ) -> D:
         found = await self._library(endpoint, asked, answer, parameters)
         if not found:
-            raise RequestError(Code.NOT_FOUND)
+            raise fault(Code.NOT_FOUND)
         return found[0]
 
     async def decision(self, decision_id: str) -> Decision:
@@ -220,7 +214,7 @@ class GrpcTransport(GrpcThresholds, GrpcRankings, GrpcModels):
         asked = DocList[RoomStatus]([RoomStatus(room="")])
         answers = await self._post("/status", asked, RoomStatus, rooms=f"^{room}$")
         if not answers:
-            raise ServiceError(Code.ROOM_UNAVAILABLE, f"The {room} gave no status.")
+            raise UnavailableError(Code.ROOM_UNAVAILABLE, f"The {room} gave no status.")
         return answers[0]
 
     async def close(self) -> None:
@@ -244,28 +238,20 @@ class GrpcTransport(GrpcThresholds, GrpcRankings, GrpcModels):
         if parameters:
             request.parameters = dict(parameters)
         request.data.docs = docs
+        call = self._stub.process_single_data(request, metadata=self._metadata + metadata)
         try:
-            response = await self._stub.process_single_data(
-                request, metadata=self._metadata + metadata
-            )
+            response = await call
         except grpc.aio.AioRpcError as error:
-            raise self._fault(error) from error
+            raise from_call(error, self._address) from error
         status = response.header.status
         if status.code == jina_pb2.StatusProto.ERROR:
-            raise from_text(status.description) or ServiceError(Code.INTERNAL, status.description)
+            raise from_response(status.description, await call.trailing_metadata())
         response.document_array_cls = DocList[answer]
         return list(response.docs)
 
-    def _fault(self, error: grpc.aio.AioRpcError) -> AdjudicateError:
-        details = error.details() or ""
-        known = from_text(details)
-        if known is not None:
-            return known
-        # Jina's gateway puts its own name first when it is a room that does not answer.
-        if error.code() == grpc.StatusCode.UNAVAILABLE and not details.startswith("|"):
-            dialled = "connect" in details or "DNS" in details
-            return unreachable(self._address) if dialled else interrupted(self._address)
-        return fault(_CODES.get(error.code(), Code.INTERNAL), details)
+
+def _credentials(tls: Tls) -> grpc.ChannelCredentials:
+    return grpc.ssl_channel_credentials(tls.ca, tls.key, tls.certificate)
 
 
 def _ad_id(case: Case) -> str:
@@ -287,5 +273,5 @@ def _only(found: list[Any]) -> Any:
     """The one thing asked for. Raises `RequestError` when it is not there."""
     problem = found[0].problem if found else None
     if not found or (problem is not None and problem.code == Code.NOT_FOUND):
-        raise RequestError(Code.NOT_FOUND)
+        raise fault(Code.NOT_FOUND)
     return found[0]

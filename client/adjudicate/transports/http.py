@@ -13,7 +13,8 @@ from adjudicate.errors import Code, ServiceError
 from adjudicate.transports.address import Address
 from adjudicate.transports.base import in_order
 from adjudicate.transports.faults import from_status, interrupted, unreachable
-from adjudicate.transports.json import JsonTransport, _items, ads_body, read
+from adjudicate.transports.json import JsonTransport, _items, read, with_ads
+from adjudicate.transports.tls import Tls
 
 CONNECT_S = 10.0
 """Seconds until a host that does not even refuse counts as unreachable."""
@@ -52,6 +53,7 @@ class HttpTransport(JsonTransport):
         self,
         address: Address,
         headers: Mapping[str, str],
+        tls: Tls | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._address = address
@@ -62,6 +64,7 @@ class HttpTransport(JsonTransport):
             headers=dict(headers),
             timeout=httpx.Timeout(None, connect=CONNECT_S),
             limits=httpx.Limits(max_connections=None),
+            verify=tls.context() if tls else True,
             transport=transport,
             trust_env=not address.loopback,
         )
@@ -70,28 +73,31 @@ class HttpTransport(JsonTransport):
         """All decisions of the request at once."""
         # Jina's own spans hang under the first ad's trace; the other ads' traces link to them.
         headers = {"traceparent": ads[0].traceparent} if ads[0].traceparent else {}
-        answer = await self.call("review", ads_body(ads), headers)
+        headers["content-type"] = "application/json"
+        answer = await self._ask(*_ROUTES["review"], headers=headers, content=with_ads({}, ads))
         decisions = [read(Decision, item) for item in _items(answer, "decisions")]
         for numbered in in_order(ads, decisions):
             yield numbered
 
-    async def call(
-        self, op: str, body: dict[str, Any], headers: Mapping[str, str] | None = None
-    ) -> dict[str, Any]:
+    async def call(self, op: str, body: dict[str, Any]) -> dict[str, Any]:
         """One exchange; a GET's or DELETE's body travels as its query."""
         method, path = _ROUTES[op]
         if "{id}" in path:
             path = path.format(id=quote(body["id"], safe=""))
             body = {name: value for name, value in body.items() if name != "id"}
-        sent = {"json": body} if method in ("POST", "PATCH") else {"params": body}
+        if method in ("POST", "PATCH"):
+            return await self._ask(method, path, json=body)
+        return await self._ask(method, path, params=body)
+
+    async def _ask(self, method: str, path: str, **sent: Any) -> dict[str, Any]:
         try:
-            response = await self._http.request(method, path, headers=headers, **sent)  # type: ignore[arg-type]
+            response = await self._http.request(method, path, **sent)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            raise unreachable(self._address) from error
+            raise unreachable(self._address, error) from error
         except httpx.TransportError as error:
-            raise interrupted(self._address) from error
+            raise interrupted(self._address, error) from error
         if response.is_error:
-            raise from_status(response.status_code, _json(response))
+            raise from_status(response.status_code, _json(response), response.headers)
         if response.status_code == httpx.codes.NO_CONTENT:
             return {}
         answer = _json(response)

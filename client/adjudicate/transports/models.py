@@ -8,8 +8,7 @@ from docarray import DocList
 from pydantic import ValidationError
 
 from adjudicate.documents import Lookup, ModelVersion
-from adjudicate.errors import Code, ServiceError
-from adjudicate.transports.faults import fault
+from adjudicate.errors import Code, ServiceError, fault
 
 
 class GrpcModels:

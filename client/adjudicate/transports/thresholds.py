@@ -8,8 +8,7 @@ from typing import Any
 from docarray import DocList
 
 from adjudicate.documents import Lookup, ThresholdVersion
-from adjudicate.errors import Code, RequestError, ServiceError
-from adjudicate.transports.faults import fault
+from adjudicate.errors import Code, RequestError, ServiceError, fault
 
 _ADDED = ("encoder_version", "state", "note", "created_by")
 _JSON = ("content", "metrics")
@@ -96,7 +95,7 @@ def _document(item: dict[str, Any]) -> ThresholdVersion:
 def _sound(found: list[ThresholdVersion]) -> ThresholdVersion:
     """The one answer. Raises `RequestError` or `ServiceError` for its problem."""
     if not found:
-        raise RequestError(Code.NOT_FOUND)
+        raise fault(Code.NOT_FOUND)
     problem = found[0].problem
     if problem is not None:
         raise fault(Code(problem.code), problem.detail)
