@@ -4,6 +4,7 @@ import multiprocessing
 
 from tests.services.fixtures import (
     any_database,
+    chromium,
     postgres,
     postgres_url,
     redis_server,
@@ -13,6 +14,7 @@ from tests.services.fixtures import (
 
 __all__ = [
     "any_database",
+    "chromium",
     "postgres",
     "postgres_url",
     "redis_server",

@@ -14,10 +14,13 @@ from PIL import Image
 from adjudicate import Ad, AsyncClient, Client, Exemplar
 from models.render.wording import CAPTIONS
 from tests.e2e.otlp import OtlpReceiver
+from tests.e2e.pages import Pages
 from tests.e2e.service import ROOT, Service
 
 SAMPLES = ROOT / "samples"
 AUDIT_SHARE = 0.2
+FETCH_HOST = "cdn.adjudicate.invalid"
+"""The only host that the session's Flow fetches pictures from; it does not exist."""
 
 
 def sample_rows() -> list[dict[str, str]]:
@@ -77,13 +80,26 @@ def receiver() -> Iterator[OtlpReceiver]:
 
 
 @pytest.fixture(scope="session")
-def service(tmp_path_factory: pytest.TempPathFactory, receiver: OtlpReceiver) -> Iterator[Service]:
+def pages() -> Iterator[Pages]:
+    """Web pages; those of the origin `desk` may ask the session's Flow."""
+    pages = Pages()
+    pages.start()
+    yield pages
+    pages.stop()
+
+
+@pytest.fixture(scope="session")
+def service(
+    tmp_path_factory: pytest.TempPathFactory, receiver: OtlpReceiver, pages: Pages
+) -> Iterator[Service]:
     """The running Flow; its library holds the sample exemplars."""
     running = Service(
         tmp_path_factory.mktemp("service"),
         {
             "ADJUDICATE_TELEMETRY__OTLP_ENDPOINT": f"localhost:{receiver.port}",
             "ADJUDICATE_LIBRARY__AUDIT_SHARE": str(AUDIT_SHARE),
+            "ADJUDICATE_GATEWAY__CORS_ORIGINS": pages.origin("desk"),
+            "ADJUDICATE_FETCH__HOSTS": FETCH_HOST,
         },
     )
     running.start()

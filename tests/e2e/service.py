@@ -46,6 +46,7 @@ class Service:
         ports = {"GRPC": grpc, "HTTP": http, "WEBSOCKET": websocket}
         self._settings = {
             "ADJUDICATE_DATABASE": f"sqlite:///{folder / 'adjudicate.db'}",
+            "ADJUDICATE_ACCESS__MODE": "open",
             **{f"ADJUDICATE_GATEWAY__{name}_PORT": str(port) for name, port in ports.items()},
             **settings,
         }
