@@ -173,7 +173,7 @@ def test_a_wrong_edit_keeps_the_policy_and_the_status_says_why(
     assert decision.versions["policy"] == version
     assert "policy problem house.yaml, line 9" in shell(checkout, house, "adjudicate status")
     logged = f"policy {version} stays in force: {said}"
-    assert house.output().count(logged) == 2, "once by the library, once by the judge"
+    assert house.output().count(logged) == 3, "by the library, the judge and the gateway, once each"
 
 
 def test_a_picture_that_is_like_an_exemplar_of_the_rule_is_rejected_by_it(

@@ -98,10 +98,11 @@ def test_the_http_routes_take_plain_json_and_are_documented(service: Service) ->
     assert ranking["candidates"][-1]["problem"]["code"] == "invalid_field"
     wrong = httpx.post(f"{url}/v1/classify", json={"queries": [{"text": "tea"}], "labels": "tea"})
     assert (wrong.status_code, wrong.json()["code"]) == (400, "malformed_request")
-    paths = httpx.get(f"{url}/openapi.json").json()["paths"]
+    described = httpx.get(f"{url}/openapi.json").json()
     for path in ("/v1/rank", "/v1/classify"):
-        body = paths[path]["post"]["requestBody"]["content"]["application/json"]["schema"]
-        assert "queries" in body["required"]
+        takes = described["paths"][path]["post"]["requestBody"]["content"]["application/json"]
+        name = takes["schema"]["$ref"].removeprefix("#/components/schemas/")
+        assert "queries" in described["components"]["schemas"][name]["required"]
 
 
 @pytest.mark.parametrize(
