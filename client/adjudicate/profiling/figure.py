@@ -122,7 +122,7 @@ th {{ text-align: left; font-weight: 600 }} td {{ text-align: right; padding: .1
 .part th {{ font-weight: 400; padding-left: 1.5rem }} i {{ color: #667; font-weight: 400 }}
 .stage {{ border-top: 1px solid #dde }} thead td {{ color: #667 }}
 </style>
-<h1>{title}</h1>
+<h1>Where the time goes</h1>
 {picture}
 <table><thead><tr><td></td><td>mean ms</td><td>p50</td><td>p95</td><td>share</td></tr></thead>
 <tbody>{rows}</tbody></table></html>
