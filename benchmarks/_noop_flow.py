@@ -9,7 +9,6 @@ seconds and serves the three protocols, so tests of the gateway can use it too:
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -19,7 +18,7 @@ import yaml
 
 from adjudicate import Ad, Client, Exemplar
 from benchmarks._noop_settings import FLAGGED
-from benchmarks._servers import Server, wait_for
+from benchmarks._servers import Server, free_ports, wait_for
 from executors.shared.settings import ROOT
 
 EXEMPLARS = 64
@@ -109,15 +108,3 @@ def write_flow(folder: Path) -> Path:
     path = folder / "flow.yml"
     path.write_text(yaml.safe_dump(flow, sort_keys=False))
     return path
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nothing listens on now."""
-    probes = [socket.socket() for _ in range(count)]
-    try:
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [int(probe.getsockname()[1]) for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()

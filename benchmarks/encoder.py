@@ -8,7 +8,6 @@ client's CPU is not counted.
 from __future__ import annotations
 
 import csv
-import socket
 import statistics
 import tempfile
 from collections.abc import Sequence
@@ -21,7 +20,7 @@ from adjudicate import Client, Exemplar
 from benchmarks._bare import Bare, Stock, save_random
 from benchmarks._photos import photos
 from benchmarks._served import BATCH, CONCURRENCY, Target, embed, review
-from benchmarks._servers import Server
+from benchmarks._servers import Server, free_ports
 from benchmarks.rows import Row, row
 from executors.shared.settings import ROOT
 
@@ -87,7 +86,7 @@ def _rows_of(name: str, target: Target, loops: dict[str, list[float]]) -> list[R
 def _targets(folder: Path, model: Path, stack: ExitStack) -> dict[str, Target]:
     thresholds = folder / "thresholds.yaml"
     thresholds.write_text(THRESHOLDS)
-    ports = _free_ports(4)
+    ports = free_ports(4)
     settings = {
         "ADJUDICATE_ENCODER__MODEL": str(model),
         "ADJUDICATE_ENCODER__DEVICE": "cpu",
@@ -127,17 +126,6 @@ def _exemplars() -> list[Exemplar]:
         )
         for line in rows
     ]
-
-
-def _free_ports(count: int) -> list[int]:
-    probes = [socket.socket() for _ in range(count)]
-    try:
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [int(probe.getsockname()[1]) for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()
 
 
 def _middle(values: Sequence[float]) -> float:

@@ -30,8 +30,8 @@ from benchmarks._clients import (
     packed,
 )
 from benchmarks._echo import METHOD, ROUTE
-from benchmarks._noop_flow import NoopFlow, ad, free_ports
-from benchmarks._servers import Server
+from benchmarks._noop_flow import NoopFlow, ad
+from benchmarks._servers import Server, free_ports
 from benchmarks.rows import Row, row
 
 IMAGE_BYTES = 100_000

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,21 +14,11 @@ from pathlib import Path
 import httpx
 import psutil
 
+from benchmarks._servers import free_ports
+
 ROOT = Path(__file__).resolve().parents[2]
 UP = (sys.executable, "-m", "adjudicate", "up")
 READY_S = 240.0
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nothing listens on now."""
-    probes = [socket.socket() for _ in range(count)]
-    try:
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()
 
 
 class Service:

@@ -97,7 +97,11 @@ class Rooms:
     def handle(
         self, request: DataRequest, return_type: Any = DocList
     ) -> tuple[asyncio.Future[DataRequest], None]:
-        """Jina's signature of a request handler: a future of the response, and no floating one."""
+        """Jina's signature of a request handler: a future of the response, and no floating one.
+
+        The streams of `limits` ask `answer` themselves. This stands where Jina's own handler would
+        lead past the door.
+        """
         return asyncio.ensure_future(self.answer(request)), None
 
     async def post(

@@ -16,8 +16,8 @@ from jina.types.request.data import DataRequest
 
 from adjudicate.documents import Lookup, ModelVersion, Problem
 from adjudicate.errors import Code, ServiceError
+from benchmarks._servers import free_ports
 from executors.gateway.routing.replicas import ask_each
-from tests.e2e.service import free_ports
 
 SERVICE = jina_pb2.DESCRIPTOR.services_by_name["JinaSingleDataRequestRPC"].full_name
 
