@@ -11,6 +11,14 @@ from typing import Any
 
 from jina.serve import helper
 
+RECONNECT = {
+    "grpc.initial_reconnect_backoff_ms": 100,
+    "grpc.min_reconnect_backoff_ms": 1_000,
+    "grpc.max_reconnect_backoff_ms": 1_000,
+}
+"""How long a channel waits before it tries again to connect. gRPC's own waits grow to two minutes,
+in which a room that is back would not be asked. The second is also how long a try may take."""
+
 
 def answer_pings() -> None:
     """Give Jina's options their right names, in this process."""
@@ -19,7 +27,8 @@ def answer_pings() -> None:
         return
 
     def options() -> list[tuple[str, Any]]:
-        return [(name.replace("grpc.http1.", "grpc.http2."), value) for name, value in wanted()]
+        named = {name.replace("grpc.http1.", "grpc.http2."): value for name, value in wanted()}
+        return [*(named | RECONNECT).items()]
 
     options.named_rightly = True  # type: ignore[attr-defined]
     helper.get_default_grpc_options = options

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import inspect
-import textwrap
+import sys
 from collections.abc import Iterable
 from functools import cache
 from typing import Any
@@ -86,16 +86,19 @@ def _fields(document: type[BaseDoc], names: set[str], replaced: dict[str, Schema
         if name in names:
             kept = {key: schema[key] for key in schema if key not in ("title", "default")}
             made[name] = dict(replaced.get(name, kept))
-            if said := _docstrings(inspect.getsource(document)).get(name):
+            if said := _docstrings(document.__module__)[document.__name__].get(name):
                 made[name]["description"] = said
     return made
 
 
 @cache
-def _docstrings(source: str) -> dict[str, str]:
-    """What stands under the fields of a class, by field."""
-    (tree,) = ast.parse(textwrap.dedent(source)).body
-    assert isinstance(tree, ast.ClassDef)
+def _docstrings(module: str) -> dict[str, dict[str, str]]:
+    """What stands under the fields of a module's classes, by class and field."""
+    tree = ast.parse(inspect.getsource(sys.modules[module]))
+    return {one.name: _under_fields(one) for one in tree.body if isinstance(one, ast.ClassDef)}
+
+
+def _under_fields(tree: ast.ClassDef) -> dict[str, str]:
     return {
         field.target.id: " ".join(str(text.value.value).split())
         for field, text in zip(tree.body, tree.body[1:], strict=False)
