@@ -6,15 +6,18 @@ flow.yml loads this module, so `jina flow --uses flow.yml` and `adjudicate up` a
 
 from __future__ import annotations
 
+import atexit
+import logging
 import multiprocessing
 import os
+import shutil
 import signal
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 os.environ.setdefault("JINA_OPTOUT_TELEMETRY", "1")
@@ -28,111 +31,37 @@ import jina
 from jina.constants import __default_host__
 from jina.enums import FlowBuildLevel
 from jina.helper import is_port_free
-from jina.orchestrate.pods import Pod
-from jina.orchestrate.pods.factory import PodFactory
 
 from adjudicate.errors import ConfigurationError
 from executors.gateway.access.binding import bind_address
 from executors.gateway.access.loopback import HOST
 from executors.gateway.access.tls import open_tls
+from executors.shared.health.board import Board
+from executors.shared.logs.secrets import secrets_of
 from executors.shared.process import EX_CONFIG
-from executors.shared.settings import Settings, SupervisorSettings, load_settings
+from executors.shared.settings import (
+    Settings,
+    TelemetrySettings,
+    load_settings,
+)
+from executors.shared.telemetry.logs import open_logs
+from executors.supervisor.health import HealthWatch
+from executors.supervisor.place import Place, interrupt_blocked
+from executors.supervisor.targets import write_targets
+
+logger = logging.getLogger("adjudicate.supervisor")
 
 POLL_S = 0.2
+BOARD_VARIABLE = "ADJUDICATE_HEALTH__BOARD"
+SUPERVISOR = "supervisor"
+"""The name of this process in the log."""
 STOP_ROOM_S = 10.0
 """How long a room may take to end after the gateway has drained."""
 
 
-def say(message: str) -> None:
+def say(message: str, level: int = logging.INFO) -> None:
     """One line for the operator."""
-    print(f"adjudicate: {message}", file=sys.stderr, flush=True)
-
-
-@contextmanager
-def _interrupt_blocked() -> Iterator[None]:
-    """Children that start inside never get Ctrl-C: a blocked signal stays blocked in a child.
-
-    A terminal sends SIGINT to every process of its group; a room that obeyed it would drop what
-    the gateway still drains. This process gets a Ctrl-C from inside at the end of the block.
-    """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-class Backoff:
-    """When a room that keeps dying may start again: 1, 2, 4 … seconds, up to a bound.
-
-    A room that stayed up for `healthy_after_s` starts from the first wait again.
-    """
-
-    def __init__(self, settings: SupervisorSettings, clock: Callable[[], float]) -> None:
-        self._settings = settings
-        self._clock = clock
-        self._deaths = 0
-        self._started = clock()
-
-    def started(self) -> None:
-        """The room's process has just been started."""
-        self._started = self._clock()
-
-    def died(self) -> float:
-        """The room has died. Returns the seconds to wait before its next start."""
-        if self._clock() - self._started >= self._settings.healthy_after_s:
-            self._deaths = 0
-        wait = self._settings.backoff_s * 2.0 ** min(self._deaths, 30)
-        self._deaths += 1
-        return min(wait, self._settings.backoff_max_s)
-
-
-class _Supervised:
-    """One place for a pod: the pod that runs now, and how to put a new one in its place."""
-
-    def __init__(
-        self, room: str, pod: Pod, replace: Callable[[Pod], None], settings: SupervisorSettings
-    ) -> None:
-        self.room = room
-        self.pod = pod
-        self._replace = replace
-        self.backoff = Backoff(settings, time.monotonic)
-        self.restart_at: float | None = None
-        self.announced = True
-
-    @property
-    def alive(self) -> bool:
-        return bool(self.pod.worker.is_alive())
-
-    @property
-    def ready(self) -> bool:
-        return bool(self.pod.is_ready.is_set()) and self.alive
-
-    @property
-    def exit_code(self) -> int | None:
-        code: int | None = self.pod.worker.exitcode
-        return code
-
-    def restart(self) -> None:
-        self.pod.is_shutdown.set()
-        self.pod.args.noblock_on_start = True
-        self.pod = PodFactory.build_pod(self.pod.args)
-        self._replace(self.pod)
-        with _interrupt_blocked():
-            self.pod.start()
-        self.backoff.started()
-        self.restart_at = None
-        self.announced = False
-
-    def stop(self, seconds: float) -> bool:
-        """Wait for the process to end; kill it after `seconds`. Whether it ended by itself."""
-        self.pod.worker.join(seconds)
-        by_itself = not self.alive
-        if not by_itself:
-            self.pod.worker.kill()
-            self.pod.worker.join()
-        self.pod.is_shutdown.set()
-        return by_itself
+    logger.log(level, "%s", message)
 
 
 class Flow(jina.Flow):
@@ -144,18 +73,20 @@ class Flow(jina.Flow):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._stop_requested = threading.Event()
-        self._supervised: list[_Supervised] = []
+        self._supervised: list[Place] = []
         self._settings = self._load_settings()
-        super().__init__(*args, **{**kwargs, **_tracing_arguments(self._settings)})
+        super().__init__(*args, **kwargs)
 
     def _load_settings(self) -> Settings:
+        open_logs(TelemetrySettings(), SUPERVISOR)  # for settings that cannot be read
         try:
             settings = load_settings()
+            open_logs(settings.telemetry, SUPERVISOR, secrets=secrets_of(settings))
             self._host = bind_address(settings.access)
             open_tls(settings.tls)  # the gateway's: said before anything starts
             return settings
         except ConfigurationError as error:
-            say(str(error))
+            say(str(error), logging.CRITICAL)
             raise SystemExit(EX_CONFIG) from None
 
     def config_gateway(self, *args: Any, **kwargs: Any) -> Any:
@@ -180,11 +111,13 @@ class Flow(jina.Flow):
         self._install_signal_handlers()
         self.build(copy_flow=False)
         self._refuse_taken_ports()
+        self._health = HealthWatch(self._open_board(), self._settings.health)
         self._keep_rooms_to_this_machine()
-        with _interrupt_blocked():
+        with interrupt_blocked():
             for _, deployment in self:
                 self.enter_context(deployment)
         self._wait_until_all_ready()
+        self._tell_prometheus()
         self._build_level = FlowBuildLevel.RUNNING
         return self
 
@@ -210,10 +143,26 @@ class Flow(jina.Flow):
             for signum in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(signum, lambda *_: self._stop_requested.set())
 
+    def _open_board(self) -> Board:
+        """A folder that the gateway, a child, learns of by its environment."""
+        folder = self._settings.health.board
+        try:
+            if folder is None:
+                folder = Path(mkdtemp(prefix="adjudicate-"))
+                atexit.register(shutil.rmtree, folder, ignore_errors=True)
+                os.environ[BOARD_VARIABLE] = str(folder)
+            board = Board(folder)
+            board.clear()
+        except OSError as error:
+            say(f"{BOARD_VARIABLE}: set it to a folder to write to ({error}).", logging.CRITICAL)
+            raise SystemExit(EX_CONFIG) from None
+        return board
+
     def _refuse_taken_ports(self) -> None:
         for port in self._deployment_nodes["gateway"].args.port:
             if not is_port_free(self._host, port):
-                say(f"port {port} is taken; stop what listens there or set another port.")
+                taken = f"port {port} is taken; stop what listens there or set another port."
+                say(taken, logging.CRITICAL)
                 raise SystemExit(EX_CONFIG)
 
     def _keep_rooms_to_this_machine(self) -> None:
@@ -236,7 +185,15 @@ class Flow(jina.Flow):
             for place in self._supervised:
                 if not place.alive:
                     self._give_up_start(place)
+                elif not place.ready and (why := self._health.why_restart(place)):
+                    say(f"{place.name} {why}; restarting it", logging.ERROR)
+                    place.stop(0)
+                    self._health.restarted(place, "unhealthy")
+                    place.restart()
             time.sleep(POLL_S)
+        for place in self._supervised:
+            place.announced = True
+            self._health.came_up(place)
         ports = ", ".join(
             f"{name} {port}"
             for name, port in zip(
@@ -247,9 +204,19 @@ class Flow(jina.Flow):
         )
         say(f"ready ({ports})")
 
-    def _give_up_start(self, place: _Supervised) -> None:
+    def _tell_prometheus(self) -> None:
+        telemetry = self._settings.telemetry
+        if telemetry.metrics_targets is None:
+            return
+        try:
+            write_targets(telemetry.metrics_targets, telemetry, self._supervised)
+        except OSError as error:
+            say(f"{telemetry.metrics_targets} cannot be written: {error}", logging.WARNING)
+
+    def _give_up_start(self, place: Place) -> None:
         if place.exit_code != EX_CONFIG:
-            say(f"{place.room} ended with status {place.exit_code} while starting.")
+            ended = f"{place.name} ended with status {place.exit_code} while starting."
+            say(ended, logging.CRITICAL)
         self._abort(EX_CONFIG if place.exit_code == EX_CONFIG else os.EX_SOFTWARE)
 
     def _abort(self, status: int) -> None:
@@ -260,29 +227,44 @@ class Flow(jina.Flow):
         self._supervised = []
         raise SystemExit(status)
 
-    def _places(self) -> Iterator[_Supervised]:
+    def _places(self) -> Iterator[Place]:
         for room, deployment in self._deployment_nodes.items():
             if deployment.gateway_pod is not None:
                 put = partial(setattr, deployment, "gateway_pod")
-                yield _Supervised(room, deployment.gateway_pod, put, self._settings.supervisor)
+                yield Place(room, 0, room, deployment.gateway_pod, put, self._settings.supervisor)
             for replicas in deployment.shards.values():
                 for index, pod in enumerate(replicas._pods):
                     name = room if len(replicas._pods) == 1 else f"{room}/{index}"
                     put = partial(replicas._pods.__setitem__, index)
-                    yield _Supervised(name, pod, put, self._settings.supervisor)
+                    yield Place(room, index, name, pod, put, self._settings.supervisor)
 
-    def _watch(self, place: _Supervised) -> None:
+    def _watch(self, place: Place) -> None:
         now = time.monotonic()
         if place.restart_at is not None:
             if now >= place.restart_at:
                 place.restart()
         elif not place.alive:
-            wait = place.backoff.died()
-            place.restart_at = now + wait
-            say(f"{place.room} died ({_ending(place.exit_code)}); restarting in {wait:g} s")
+            self._note_end(place, now)
+        elif place.kill_at is not None:
+            if now >= place.kill_at:
+                place.pod.worker.kill()
         elif not place.announced and place.ready:
             place.announced = True
-            say(f"{place.room} is back")
+            self._health.came_up(place)
+            say(f"{place.name} is back")
+        elif why := self._health.why_restart(place):
+            say(f"{place.name} {why}; it is ended", logging.ERROR)
+            place.end(STOP_ROOM_S)
+
+    def _note_end(self, place: Place, now: float) -> None:
+        wait = place.backoff.died()
+        place.restart_at = now + wait
+        how = "died" if place.reason == "died" else "was ended"
+        say(f"{place.name} {how} ({place.ending}); restarting in {wait:g} s", logging.ERROR)
+        try:
+            self._health.restarted(place, place.reason)
+        except OSError as error:
+            say(f"the restart cannot be told to the gateway: {error}", logging.ERROR)
 
     def _stop_all(self) -> None:
         """The gateway first, so that what is in flight finishes; then the rooms, all at once."""
@@ -297,23 +279,7 @@ class Flow(jina.Flow):
                     place.pod.worker.terminate()
             for place in places:
                 if not place.stop(seconds):
-                    say(f"{place.room} did not end within {seconds:g} s and was killed")
+                    killed = f"{place.name} did not end within {seconds:g} s and was killed"
+                    say(killed, logging.WARNING)
         say("stopped")
         self._supervised = []
-
-
-def _ending(exit_code: int | None) -> str:
-    if exit_code is not None and exit_code < 0:
-        return signal.Signals(-exit_code).name
-    return f"status {exit_code}"
-
-
-def _tracing_arguments(settings: Settings) -> dict[str, Any]:
-    endpoint = settings.telemetry.otlp_endpoint
-    if not endpoint:
-        return {}
-    host, _, port = endpoint.rpartition(":")
-    # Jina's executors export with TLS unless told not to; a dead collector must not hold the stop.
-    os.environ.setdefault("OTEL_EXPORTER_OTLP_INSECURE", "true")
-    os.environ.setdefault("OTEL_EXPORTER_OTLP_TIMEOUT", "2")
-    return {"tracing": True, "traces_exporter_host": host, "traces_exporter_port": int(port)}

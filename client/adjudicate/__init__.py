@@ -16,12 +16,18 @@ if TYPE_CHECKING:
         Candidate,
         Change,
         Decision,
+        Drift,
         Exemplar,
         Finding,
         Match,
         ModelVersion,
+        PersonVerdict,
         Problem,
+        Proportion,
+        Quality,
         Ranking,
+        Reference,
+        ReplicaHealth,
         RoomStatus,
         ThresholdVersion,
     )
@@ -43,6 +49,7 @@ if TYPE_CHECKING:
         TooLargeError,
         UnavailableError,
     )
+    from adjudicate.report.model import Report
     from adjudicate.sync import Client
     from adjudicate.things import ad_of, ads_of
 
@@ -62,6 +69,7 @@ __all__ = [
     "ConflictError",
     "DeadlineError",
     "Decision",
+    "Drift",
     "Embedding",
     "Exemplar",
     "Finding",
@@ -70,9 +78,15 @@ __all__ = [
     "ModelVersion",
     "NotFoundError",
     "OverloadedError",
+    "PersonVerdict",
     "Problem",
+    "Proportion",
+    "Quality",
     "Ranking",
     "RateLimitError",
+    "Reference",
+    "ReplicaHealth",
+    "Report",
     "RequestError",
     "RoomStatus",
     "SearchResult",
@@ -90,6 +104,7 @@ _HOME |= dict.fromkeys(_ERRORS, "adjudicate.errors")
 _HOME |= dict.fromkeys(("Embedding", "SearchResult"), "adjudicate.answers")
 _HOME |= dict.fromkeys(("ad_of", "ads_of"), "adjudicate.things")
 _HOME |= {"AsyncClient": "adjudicate.client", "Client": "adjudicate.sync"}
+_HOME |= {"Report": "adjudicate.report.model"}
 
 
 def __getattr__(name: str) -> Any:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from adjudicate.answers import Embedding, SearchResult
 from adjudicate.credentials import with_key
 from adjudicate.defaults import DEFAULT_URL
-from adjudicate.documents import Ad, Decision, Ranking, RoomStatus
+from adjudicate.documents import Ad, Decision, Ranking, RoomReport, RoomStatus
 from adjudicate.errors import AdjudicateError, Code, DeadlineError
 from adjudicate.library import AsyncLibrary
 from adjudicate.models import AsyncModels
@@ -32,6 +32,8 @@ from adjudicate.pipeline import (
     run,
     source,
 )
+from adjudicate.quality import AsyncQuality
+from adjudicate.report.model import Report
 from adjudicate.retries import retrying
 from adjudicate.thresholds import AsyncThresholds
 from adjudicate.transports import Transport, open_transport, parse_url
@@ -98,6 +100,7 @@ class AsyncClient:
         self.library = AsyncLibrary(self)
         self.thresholds = AsyncThresholds(self)
         self.models = AsyncModels(self)
+        self.quality = AsyncQuality(self)
         self._tls = read_tls(address, ca, client_certificate)
         self._headers = with_key(headers or {}, api_key, token, os.environ)
         self._request_size = request_size
@@ -192,6 +195,16 @@ class AsyncClient:
     async def status(self) -> list[RoomStatus]:
         """What each room says about itself."""
         return await self._ask(lambda: self._transport().status())
+
+    async def report(self, window: str = "", *, since: str = "", until: str = "") -> Report:
+        """What the service did over a window of time, by default the last hour.
+
+        `window` is a duration such as `15m`: the last one, the one that begins at `since`, or the
+        one that ends at `until`; these are ISO 8601. Raises `RequestError` with code
+        `malformed_request` for what is no window.
+        """
+        asked = RoomReport(window=window, since=since, until=until)
+        return await self._ask(lambda: self._transport().report(asked))
 
     async def close(self) -> None:
         """Close the connection. The client can be used again; it then connects anew."""

@@ -25,7 +25,12 @@ Outcome = Literal["approve", "reject", "escalate", "error"]
 Signal = Literal["image", "text", "image-text", "hash", "term"]
 Polarity = Literal["violation", "lookalike"]
 ThresholdState = Literal["active", "shadow", "retired", "file"]
+PersonsVerdict = Literal["upheld", "overturned"]
+DriftState = Literal["unknown", "stable", "moderate", "major"]
 Verdict = Literal["", "violation", "compliant", "invalid", "timeout", "unavailable"]
+CanaryResult = Literal["ok", "busy", "failed", "timeout"]
+ReplicaState = Literal["unknown", "healthy", "busy", "unhealthy"]
+RestartReason = Literal["died", "unhealthy"]
 
 MARKETS = ("CN", "US", "EU")
 PRODUCTS = ("drug", "device", "food")
@@ -446,6 +451,103 @@ def _content(thing: bytes | str) -> dict[str, Any]:
     return {"text": thing} if isinstance(thing, str) else {"image": thing}
 
 
+class Proportion(Document):
+    """A share that was seen in a sample, and between which bounds it lies."""
+
+    name: str = ""
+    """Of what: a rule, an outcome; empty for all together."""
+    count: int = 0
+    total: int = 0
+    share: float | None = None
+    """None of nothing. Not always `count / total`: see the field that holds it."""
+    low: float = 0.0
+    high: float = 1.0
+
+
+class Drift(Document):
+    """How far one feature of the ads has moved from the reference."""
+
+    feature: str
+    """The highest similarity to a known violation by signal, `image`, `text` or `image-text`; or
+    the embeddings of pictures or copy, `embedding.image`, `embedding.text`."""
+    state: str = "unknown"
+    """A `DriftState`; `unknown` without a reference or with too few ads."""
+    psi: float | None = None
+    """Population stability index; of embeddings the largest of their directions."""
+    critical: float | None = None
+    """The index that samples of these sizes reach by chance once in a hundred times."""
+    ads: int = 0
+    """Sampled ads that have the feature."""
+    reference_ads: int = 0
+
+
+class Reference(Document):
+    """The window of ads that drift is measured against."""
+
+    hours: float = 0.0
+    """Asked: how far back it goes; 0: as the service is set. Answered: its length."""
+    encoder_version: str = ""
+    """Of the embeddings; another encoder's cannot be compared with them."""
+    library_version: str = ""
+    """Of the exemplars that the similarities are to; others move the similarities too."""
+    since: str = ""
+    """UTC, ISO 8601."""
+    until: str = ""
+    ads: int = 0
+    """Sampled ads in it."""
+    note: str = ""
+    created_by: str = ""
+    created_at: str = ""
+    problem: Problem | None = None
+
+
+class Quality(Document):
+    """How the service does over time: drift, what the judge finds, what the screen misses, and
+    what people say of its decisions."""
+
+    hours: float = 0.0
+    """The window, up to now; 0 in a request: as the service is set."""
+    since: str = ""
+    """UTC, ISO 8601. The counts of decisions are by whole hours: they begin with its hour."""
+    encoder_version: str = ""
+    library_version: str = ""
+    sampled: int = 0
+    """Ads of this encoder in the sample of the window."""
+    reference: Reference | None = None
+    """None until one is set for this encoder."""
+    drift: DocList[Drift] = Field(default_factory=DocList[Drift])
+    positive: DocList[Proportion] = Field(default_factory=DocList[Proportion])
+    """Of the flagged ads that the judge answered, those that it found to break a rule: all, and by
+    rule. The audit sample has no part in it."""
+    screen_miss: Proportion | None = None
+    """Of the ads that passed the screen, those that break a rule, by the audit sample: `count` of
+    `total` audited ads. `share` weighs them by the share that was audited at their time."""
+    passed: int = 0
+    """Ads that passed the screen: those that `screen_miss` is a share of."""
+    unjudged: int = 0
+    """Ads of the audit sample that the judge gave no usable verdict on: not in `screen_miss`."""
+    agreement: DocList[Proportion] = Field(default_factory=DocList[Proportion])
+    """Of the decisions that people gave a verdict on, those that they upheld: all, and by
+    outcome."""
+    notes: list[str] = Field(default_factory=list)
+    """What a reader should know of these figures, a sentence each."""
+    problem: Problem | None = None
+
+
+class PersonVerdict(Document):
+    """What a person says of a decision; its id is the decision's."""
+
+    verdict: str = ""
+    """`upheld` or `overturned`."""
+    by: str = ""
+    note: str = ""
+    outcome: str = ""
+    """Answer: the decision's."""
+    at: str = ""
+    """Answer: when it was given. UTC, ISO 8601."""
+    problem: Problem | None = None
+
+
 class Lookup(Document):
     """Asks for one thing by its id, or, with an empty id, for a page of things."""
 
@@ -453,8 +555,66 @@ class Lookup(Document):
     problem: Problem | None = None
 
 
+class RoomReport(Document):
+    """What one process tells for a report; it is asked by one that has only the window.
+
+    A room that passes a request on to the next must take what it gives: hence one document.
+    """
+
+    window: str = ""
+    """A duration such as `15m`, with one of the next two or neither."""
+    since: str = ""
+    until: str = ""
+    """ISO 8601; UTC where no offset is named. In the answer, the window that it is about."""
+    about: str = "process"
+    """`process`: itself and its machine; `decisions`: what is recorded of them."""
+    room: str = ""
+    replica: int = 0
+    content: str = ""
+    """JSON: an `adjudicate.report.parts.Part`."""
+    problem: Problem | None = None
+
+
+class Canary(Document):
+    """The deep check of one replica of a room: sent empty, and answered with what came of it."""
+
+    room: str = ""
+    replica: int = 0
+    pid: int = 0
+    result: str = "ok"
+    """A `CanaryResult`."""
+    detail: str = ""
+    """Why it failed; empty otherwise."""
+    outside: bool = False
+    """What failed is not in the room, as a database that is down: a restart would not help."""
+    milliseconds: float = 0.0
+
+
+class ReplicaHealth(Document):
+    """What the gateway knows of one replica of a room from its canaries, and its restarts."""
+
+    replica: int = 0
+    state: str = "unknown"
+    """A `ReplicaState`. `busy`: its canary waits behind work that goes on. `unknown`: none has come
+    back yet."""
+    last_canary: str = ""
+    """When the last one came back or was given up: UTC, ISO 8601."""
+    milliseconds: float = 0.0
+    """It took so long."""
+    failures: int = 0
+    """In a row."""
+    detail: str = ""
+    """Why the last one failed."""
+    restarts: int = 0
+    """By the supervisor, since the service started."""
+    restarted_at: str = ""
+    """The last time: UTC, ISO 8601."""
+    restart_reason: str = ""
+    """A `RestartReason`; empty without one."""
+
+
 class RoomStatus(Document):
-    """What one room says about itself."""
+    """What one room says about itself, and the gateway about its replicas."""
 
     room: str
     ready: bool = True
@@ -467,3 +627,5 @@ class RoomStatus(Document):
     """Versions and sizes, such as the number of exemplars."""
     counters: dict[str, int] = Field(default_factory=dict)
     """What the room has done since it started."""
+    replicas: DocList[ReplicaHealth] = Field(default_factory=DocList[ReplicaHealth])
+    """Empty where the deep check is off."""

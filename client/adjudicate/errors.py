@@ -62,6 +62,8 @@ class Code(StrEnum):
     IDEMPOTENCY_CONFLICT = "idempotency_conflict"
     MODEL_BUSY = "model_busy"
     MODEL_REFUSED = "model_refused"
+    TOO_FEW_ADS = "too_few_ads"
+    NOT_REVIEWABLE = "not_reviewable"
     # the service
     ROOM_UNAVAILABLE = "room_unavailable"
     OVERLOADED = "overloaded"
@@ -109,6 +111,8 @@ STATUS: dict[Code, Status] = {
     Code.IDEMPOTENCY_CONFLICT: Status(409, "ABORTED", "The key belongs to another ad."),
     Code.MODEL_BUSY: Status(409, "ABORTED", "Another model is being loaded."),
     Code.MODEL_REFUSED: Status(422, "FAILED_PRECONDITION", "The model cannot be loaded."),
+    Code.TOO_FEW_ADS: Status(422, "FAILED_PRECONDITION", "The window has too few sampled ads."),
+    Code.NOT_REVIEWABLE: Status(422, "FAILED_PRECONDITION", "There is nothing to uphold here."),
     Code.ROOM_UNAVAILABLE: Status(503, "UNAVAILABLE", "A room of the service is not answering."),
     Code.OVERLOADED: Status(503, "UNAVAILABLE", "The service has more to do than it can."),
     Code.SHUTTING_DOWN: Status(503, "UNAVAILABLE", "The service is being stopped."),
@@ -124,6 +128,9 @@ class AdjudicateError(Exception):
         self.code = code
         self.detail = detail or STATUS[code].title
         self.retry_after = retry_after
+        self.trace_id = ""
+        """32 hex digits: by it the service's operators find what happened. Empty where the service
+        did not say, or was not reached."""
         super().__init__(f"{code}: {self.detail}")
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -211,6 +218,10 @@ def error_class(code: Code) -> type[AdjudicateError]:
     return _CLASSES.get(code) or (ServiceError if STATUS[code].http >= 500 else RequestError)
 
 
-def fault(code: Code, detail: str = "", *, retry_after: float | None = None) -> AdjudicateError:
+def fault(
+    code: Code, detail: str = "", *, retry_after: float | None = None, trace_id: object = None
+) -> AdjudicateError:
     """The error of a code, of its class. `retry_after` in seconds."""
-    return error_class(code)(code, detail, retry_after=retry_after)
+    error = error_class(code)(code, detail, retry_after=retry_after)
+    error.trace_id = trace_id if isinstance(trace_id, str) else ""
+    return error

@@ -15,6 +15,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 from adjudicate.client import AsyncClient
 from adjudicate.library import AsyncLibrary
 from adjudicate.models import AsyncModels
+from adjudicate.quality import AsyncQuality
 from adjudicate.thresholds import AsyncThresholds
 
 P = ParamSpec("P")
@@ -152,6 +153,19 @@ class Models:
     load = _call(AsyncModels.load)
 
 
+class Quality:
+    """`AsyncQuality`, waited for."""
+
+    def __init__(self, quality: AsyncQuality, loop: _Loop) -> None:
+        self._async = quality
+        self._loop = loop
+
+    figures = _call(AsyncQuality.figures)
+    set_reference = _call(AsyncQuality.set_reference)
+    uphold = _call(AsyncQuality.uphold)
+    overturn = _call(AsyncQuality.overturn)
+
+
 class Client:
     """`AsyncClient` for code without `async`: the same arguments, methods and errors.
 
@@ -168,6 +182,7 @@ class Client:
         self.library = Library(self._async.library, self._loop)
         self.thresholds = Thresholds(self._async.thresholds, self._loop)
         self.models = Models(self._async.models, self._loop)
+        self.quality = Quality(self._async.quality, self._loop)
 
     review = _stream(AsyncClient.review)
     review_numbered = _stream(AsyncClient.review_numbered)
@@ -179,6 +194,7 @@ class Client:
     decision = _call(AsyncClient.decision)
     decisions = _call(AsyncClient.decisions)
     status = _call(AsyncClient.status)
+    report = _call(AsyncClient.report)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.url!r})"

@@ -52,5 +52,8 @@ def end_span(span: Span, outcome: Decision | Exception) -> None:
         if outcome.problem is not None:
             span.set_status(Status(StatusCode.ERROR, outcome.problem.code))
     else:
-        span.set_status(Status(StatusCode.ERROR, str(outcome)))
+        # Its code alone: the message may quote what was sent.
+        said = str(getattr(outcome, "code", "")) or type(outcome).__name__
+        span.set_attribute("error.type", said)
+        span.set_status(Status(StatusCode.ERROR, said))
     span.end()

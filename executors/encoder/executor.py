@@ -6,24 +6,34 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ClassVar
 
 from docarray import DocList
 from jina import requests
+from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import (
+    GEN_AI_OPERATION_NAME,
+    GEN_AI_REQUEST_MODEL,
+)
+from opentelemetry.util.types import AttributeValue
 
 from adjudicate.content import content_hash
 from adjudicate.documents import Ad, Candidate, Case, Exemplar, Problem, Ranking, RoomStatus
 from adjudicate.errors import STATUS, AdError, Code
+from executors.encoder.canary import CanaryVectors
 from executors.encoder.embedding import Embedded, embed_together
 from executors.encoder.model import load
 from executors.encoder.prepare import Prepared, prepare
 from executors.encoder.ranking import check, settle, spread, things
 from executors.shared.batcher import SPENT, Batcher
+from executors.shared.health.ad import canary_case
+from executors.shared.health.checks import Check
 from executors.shared.memory import OutOfMemory
 from executors.shared.room import Room
-from executors.shared.telemetry import batch_span
+from executors.shared.telemetry.catalogue import MODEL_LOAD_SECONDS, VERSION
+from executors.shared.telemetry.instruments import versions
+from executors.shared.telemetry.tracing import batch_span, inside
 
 logger = logging.getLogger(__name__)
 
@@ -48,8 +58,15 @@ class Encoder(Room):
 
     def open(self) -> None:
         settings = self.settings.encoder
+        started = time.perf_counter()
         self.model = load(settings)
+        self._load_seconds = time.perf_counter() - started
+        self.telemetry.metrics.watch(
+            MODEL_LOAD_SECONDS, lambda: [(self._load_seconds, {"model": self.model.name})]
+        )
+        self.telemetry.metrics.watch(VERSION, lambda: versions(encoder=self.model.version))
         self._encoded = 0
+        self._canary = CanaryVectors()
         self._coming = 0
         half = max(1, min(8, (os.cpu_count() or 1) // 2))
         self._decoders = ThreadPoolExecutor(settings.decode_threads or half, "decode")
@@ -67,6 +84,7 @@ class Encoder(Room):
     def close(self) -> None:
         self._batcher.close()
         self._decoders.shutdown()
+        super().close()
 
     def describe(self) -> RoomStatus:
         counters = self.model.counters
@@ -83,12 +101,26 @@ class Encoder(Room):
             facts={name: str(fact) for name, fact in facts.items()},
             counters={
                 "forward_passes": counters.forward_passes,
-                "encoded": self._encoded,
+                "encoded": self._encoded - self._canary.embedded,
                 "images": counters.images,
                 "texts": counters.texts,
                 "images_per_pass": self.model.images_per_pass,
             },
         )
+
+    async def try_canary(self) -> None:
+        """Decode and embed the canary, in a batch with whatever ads there are."""
+        case = canary_case()
+        await self._encode_one(case, hashed=True)
+        self._canary.check(case)
+
+    def work_done(self) -> int:
+        """Documents that the model has embedded."""
+        return self._batcher.done
+
+    def checks(self) -> Mapping[str, Check]:
+        """The model, which is loaded once the room is open."""
+        return {"model": lambda: f"{self.model.name} {self.model.version}"}
 
     @requests(on=["/review", "/search"])
     async def screen(self, docs: DocList[Ad], **kwargs: Any) -> DocList[Case]:
@@ -167,7 +199,7 @@ class Encoder(Room):
         if ready is None:
             return None
         try:
-            traceparent = getattr(document, "traceparent", None)
+            traceparent = inside(getattr(document, "traceparent", None))
             return ready, await self._batcher.submit((ready, traceparent))
         except OutOfMemory:
             detail = STATUS[Code.OUT_OF_MEMORY].title
@@ -192,10 +224,19 @@ class Encoder(Room):
 
     def _embed(self, work: Sequence[Work]) -> list[Embedded]:
         traces = [trace for _, trace in work]
-        with batch_span(self.tracer, "encode", traces, {"batch.size": len(work)}):
+        with batch_span(f"embeddings {self.model.name}", traces, self._said_of(work)):
             embedded = embed_together(self.model, [prepared for prepared, _ in work])
         self._encoded += len(embedded)
         return embedded
+
+    def _said_of(self, work: Sequence[Work]) -> dict[str, AttributeValue]:
+        return {
+            GEN_AI_OPERATION_NAME: "embeddings",
+            GEN_AI_REQUEST_MODEL: self.model.name,
+            "adjudicate.device": str(self.model.device),
+            "adjudicate.batch.images": sum(prepared.pixels is not None for prepared, _ in work),
+            "adjudicate.batch.texts": sum(len(prepared.windows) for prepared, _ in work),
+        }
 
     def _fail(self, document: Document) -> None:
         logger.exception("document %s failed", document.id)

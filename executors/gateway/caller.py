@@ -11,11 +11,11 @@ class Scope(StrEnum):
     """What a key or token allows."""
 
     REVIEW = "review"
-    """Review, embed, rank, classify, search; read decisions and the service's status."""
+    """Review, embed, rank, classify, search; read decisions, quality, and the service's status."""
     LIBRARY = "library"
-    """Read and change exemplars, banks and thresholds."""
+    """Read and change exemplars, banks and thresholds; set the reference of drift."""
     CONSOLE = "review-console"
-    """Work on escalated ads and appeals."""
+    """Work on escalated ads and appeals; uphold and overturn decisions."""
     ADMIN = "admin"
     """All of it, and which models are loaded."""
 
@@ -44,3 +44,6 @@ SERVICE = Caller("service", "the gateway itself", frozenset({Scope.ADMIN}))
 
 CALLER: ContextVar[Caller | None] = ContextVar("caller", default=None)
 """Set by each protocol's guard for the work of one request or connection."""
+
+PROTOCOL: ContextVar[str] = ContextVar("protocol", default="gateway")
+"""`grpc`, `http` or `ws`, set by each protocol's guard; `gateway`: nobody asked from outside."""

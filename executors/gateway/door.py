@@ -8,6 +8,7 @@ from contextvars import ContextVar
 from typing import Protocol
 
 from adjudicate.errors import Code, RequestError
+from executors.gateway.asked import ASKED, UNKNOWN
 from executors.gateway.caller import CALLER, Caller, Scope
 
 NEEDS: dict[str, Scope] = {
@@ -17,7 +18,11 @@ NEEDS: dict[str, Scope] = {
     "/classify": Scope.REVIEW,
     "/search": Scope.REVIEW,
     "/decision": Scope.REVIEW,
+    "/decision/verdict": Scope.CONSOLE,
+    "/quality": Scope.REVIEW,
+    "/quality/reference": Scope.LIBRARY,
     "/status": Scope.REVIEW,
+    "/report": Scope.REVIEW,
     "/library/add": Scope.LIBRARY,
     "/library/list": Scope.LIBRARY,
     "/library/held": Scope.LIBRARY,
@@ -80,7 +85,12 @@ class Door:
         if _ENTERED.get():
             yield
             return
+        asked = ASKED.get()
+        if asked is not None:
+            asked.entered(endpoint if endpoint in NEEDS else UNKNOWN)
         caller = self._caller()
+        if asked is not None:
+            asked.caller = caller.id
         needed = NEEDS.get(endpoint, Scope.ADMIN)
         if not caller.may(needed):
             raise RequestError(Code.FORBIDDEN, f"{endpoint} takes a key with the scope {needed}.")

@@ -1,6 +1,7 @@
 """The gateway's door: one process that speaks gRPC, HTTP and WebSocket over the same rooms."""
 
-import sys
+import asyncio
+import logging
 from typing import Any
 
 from jina.serve.runtimes.gateway.gateway import BaseGateway
@@ -13,11 +14,13 @@ from executors.gateway.access.tls import open_tls
 from executors.gateway.caller import OPEN
 from executors.gateway.door import Door
 from executors.gateway.fetch.fetching import open_fetching
+from executors.gateway.health.gateway import GatewayHealth
 from executors.gateway.limits.callers import limits_of
+from executors.gateway.limits.counting import watch_places
 from executors.gateway.limits.draining import Draining
 from executors.gateway.limits.streams import Streams
 from executors.gateway.operations.api import Api
-from executors.gateway.routing.rooms import Rooms
+from executors.gateway.routing.rooms import ROOMS, Rooms
 from executors.gateway.routing.walls import use_real_documents
 from executors.gateway.servers import Edge
 from executors.shared.packing import pack_once
@@ -30,6 +33,9 @@ from executors.shared.process import (
     refuse_start,
 )
 from executors.shared.settings import Settings, load_settings
+from executors.shared.telemetry.opening import open_telemetry
+
+logger = logging.getLogger(__name__)
 
 answer_pings()
 use_real_documents()
@@ -45,6 +51,7 @@ class AdGateway(CompositeBaseServer, BaseGateway):
         super().__init__(**kwargs)
         try:
             settings = load_settings()
+            self._telemetry = open_telemetry(settings, "gateway")
             self.runtime_args.host = bind_address(settings.access)
             self._edge, rooms = self._open(settings)
         except ConfigurationError as error:
@@ -59,13 +66,19 @@ class AdGateway(CompositeBaseServer, BaseGateway):
     def _open(self, settings: Settings) -> tuple[Edge, Rooms]:
         authenticator = open_authenticator(settings)
         limits = limits_of(settings.limits, settings.gateway)
+        watch_places(limits)
         door = Door(None if authenticator else OPEN, authenticator, limits)
         patience = {"judge": settings.judge.timeout_s}
         rooms = Rooms(self.streamer, settings.gateway.max_ads, patience, door)
         rooms.fetching = open_fetching(settings)
+        rooms.reports.samples = self._telemetry.samples
+        pool, monitor = self.streamer._connection_pool, self._telemetry.monitor
+        self._health = GatewayHealth(pool, ROOMS, settings.health, monitor)
+        rooms.health = self._health
         policies = Policies(settings.policies, settings.policy_poll_s)
         api = Api(rooms, settings.gateway, lambda: policies.current)
-        return Edge(settings, api, limits, authenticator, open_tls(settings.tls)), rooms
+        tls = open_tls(settings.tls)
+        return Edge(settings, api, limits, authenticator, tls, self._health.service), rooms
 
     async def setup_server(self) -> None:
         """Begin to follow who may ask, then listen."""
@@ -73,13 +86,16 @@ class AdGateway(CompositeBaseServer, BaseGateway):
         if authenticator is not None:
             await authenticator.start()
             if authenticator.lets_nobody_in:
-                print(f"gateway: {HOW_TO_MAKE_A_KEY}", file=sys.stderr, flush=True)
+                logger.warning("%s", HOW_TO_MAKE_A_KEY)
         await super().setup_server()
+        self._health.start()
 
     async def shutdown(self) -> None:
         """Stop accepting, let what is in flight finish within a bound, then close."""
+        await self._health.stop()
         await self._draining.drain(self.servers)
         await super().shutdown()
         await self._edge.limits.close()
         if self._edge.authenticator is not None:
             await self._edge.authenticator.stop()
+        await asyncio.to_thread(self._telemetry.close)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from fastapi import FastAPI
@@ -15,15 +15,19 @@ from executors.gateway.access.authenticator import Authenticator
 from executors.gateway.access.denying import DenyingWebSocket
 from executors.gateway.access.grpc import GrpcGuard, GuardedGrpcServer
 from executors.gateway.access.tls import Tls
+from executors.gateway.health.service import HealthService
 from executors.gateway.limits.callers import CallerLimits
 from executors.gateway.limits.calls import CallLimits, options
 from executors.gateway.limits.connections import http_arguments
 from executors.gateway.limits.frames import counted_websocket, websocket_arguments
 from executors.gateway.limits.intake import Intake
 from executors.gateway.operations.api import Api
+from executors.gateway.protocols.counted import Counted
+from executors.gateway.protocols.grpc_traces import CallTraces
 from executors.gateway.protocols.http import create_app
 from executors.gateway.protocols.openai import OpenAiErrors
 from executors.gateway.protocols.origins import allow_origins
+from executors.gateway.protocols.traced import Traced
 from executors.gateway.protocols.websocket import add_stream_route
 from executors.shared.settings import Settings
 
@@ -38,6 +42,8 @@ class Edge:
     authenticator: Authenticator | None
     """None: access is open."""
     tls: Tls | None
+    health: HealthService = field(default_factory=HealthService)
+    """Of gRPC."""
 
     def server(self, **kwargs: Any) -> BaseServer:
         """The server of a protocol; `kwargs` are those that Jina makes for it."""
@@ -52,7 +58,8 @@ class Edge:
         return GuardedGrpcServer(
             guard=GrpcGuard(self.authenticator),
             tls=self.tls,
-            first=[CallLimits(self.limits, limits)],
+            health=self.health,
+            first=[CallTraces(), CallLimits(self.limits, limits)],
             grpc_server_options=options(limits, self.settings.gateway.max_request_bytes),
             **kwargs,
         )
@@ -72,12 +79,13 @@ class HttpServer(FastAPIBaseServer):
 
     @property
     def app(self) -> Any:
-        """The FastAPI application, traced when tracing is on, behind its guard."""
+        """The FastAPI application behind its guard."""
         edge, settings = self._edge, self._edge.settings
         app = create_app(edge.api, settings.gateway.max_request_bytes)
         app.add_middleware(Intake, limits=edge.limits, settings=settings.limits)
-        guarded = edge.guarded(_traced(app, self), docs=settings.access.docs)
-        return allow_origins(OpenAiErrors(guarded), settings.gateway.cors_origins)
+        guarded = edge.guarded(app, docs=settings.access.docs)
+        counted = Counted(OpenAiErrors(guarded))
+        return Traced(allow_origins(counted, settings.gateway.cors_origins))
 
 
 class WebSocketServer(FastAPIBaseServer):
@@ -96,15 +104,7 @@ class WebSocketServer(FastAPIBaseServer):
         """Jina's application with our route added, behind its guard."""
         edge = self._edge
         app: FastAPI = self._request_handler._websocket_fastapi_default_app(
-            tracing=self.tracing, tracer_provider=self.tracer_provider
+            tracing=False, tracer_provider=None
         )
         add_stream_route(app, edge.api, edge.limits.bodies)
-        return allow_origins(edge.guarded(app), edge.settings.gateway.cors_origins)
-
-
-def _traced(app: FastAPI, server: BaseServer) -> FastAPI:
-    if server.tracing:
-        from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
-
-        FastAPIInstrumentor.instrument_app(app, tracer_provider=server.tracer_provider)
-    return app
+        return Traced(allow_origins(edge.guarded(app), edge.settings.gateway.cors_origins))

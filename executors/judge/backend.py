@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from PIL import Image
@@ -45,6 +45,19 @@ class Question:
     """An answer is written where the probability of a violation is above this."""
     traceparent: str | None = None
     """W3C, of the ad's trace: the span of its batch links to it."""
+    canary: bool = False
+    """No ad: it counts for nothing."""
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """What one ad cost a model, all requests for it together."""
+
+    read: int = 0
+    written: int = 0
+
+    def __add__(self, other: Tokens) -> Tokens:
+        return Tokens(self.read + other.read, self.written + other.written)
 
 
 @dataclass(frozen=True)
@@ -59,6 +72,8 @@ class Opinion:
     """The answer as the model wrote it; None where none was asked for."""
     notes: tuple[str, ...] = ()
     """Codes of what was done to the ad to judge it, such as `SCALED_DOWN`."""
+    tokens: Tokens | None = field(default=None, compare=False)
+    """None where nobody knows: a server need not say, and a kept opinion costs none."""
 
 
 OnBatch = Callable[[Sequence[Question]], AbstractContextManager[object]]

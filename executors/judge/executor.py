@@ -4,7 +4,7 @@
 # classes.
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar
 
@@ -16,14 +16,19 @@ from executors.judge import prompt
 from executors.judge.answer import SCHEMA_VERSION
 from executors.judge.backend import Backend, Question
 from executors.judge.cache.verdicts import open_verdicts
+from executors.judge.canary import try_judging
+from executors.judge.counting import count_judged
 from executors.judge.model_endpoints import ModelRoom
 from executors.judge.open_backend import open_backend
 from executors.judge.review import Review
 from executors.judge.reviewer import Reviewer
 from executors.shared.batcher import SPENT
+from executors.shared.health.checks import Check
 from executors.shared.policies import Policies
 from executors.shared.settings import JudgeSettings
-from executors.shared.telemetry import batch_span
+from executors.shared.telemetry.catalogue import JUDGED, MODEL_LOAD_SECONDS, VERSION
+from executors.shared.telemetry.instruments import Observed, versions
+from executors.shared.telemetry.tracing import batch_span
 
 
 class Judge(ModelRoom):
@@ -40,6 +45,9 @@ class Judge(ModelRoom):
         self._reviewer = Reviewer(
             self._backend.pinned, lambda: self._policies.current, settings, self._verdicts
         )
+        JUDGED.begin()
+        self.telemetry.metrics.watch(MODEL_LOAD_SECONDS, self._load_seconds)
+        self.telemetry.metrics.watch(VERSION, self._versions)
 
     def describe(self) -> RoomStatus:
         """Model, prompt, answer format and policy with their versions, and what was done."""
@@ -63,6 +71,25 @@ class Judge(ModelRoom):
             counters={**self._reviewer.counters(), **anew, **model},
         )
 
+    async def try_canary(self) -> None:
+        """Have the model judge the canary, in a batch with whatever ads there are."""
+        await try_judging(self._backend.pinned, self._policies.current, self.settings)
+
+    def work_done(self) -> int:
+        """Ads that the model has judged since it was loaded."""
+        return self._backend.counters()["judged"]
+
+    def patience_s(self) -> float:
+        """A batch may take as long as an ad may wait."""
+        return self.settings.judge.timeout_s
+
+    def checks(self) -> Mapping[str, Check]:
+        """The model, which is loaded once the room is open, and the policy."""
+        return {
+            "model": lambda: f"{self._backend.name} {self._backend.version}",
+            "policy": self._policies.check,
+        }
+
     @requests(on="/review")
     async def judge(self, docs: DocList[Case], **kwargs: Any) -> DocList[Case]:
         """Give every flagged case `verdict`, `probability` and `findings`. Never raises for one."""
@@ -81,7 +108,18 @@ class Judge(ModelRoom):
 
     def _batch_span(self, questions: Sequence[Question]) -> AbstractContextManager[object]:
         traceparents = [question.traceparent for question in questions]
-        return batch_span(self.tracer, "judge.batch", traceparents, {"batch.size": len(questions)})
+        return batch_span("chat", traceparents)
+
+    def _load_seconds(self) -> Observed:
+        serving = self._backend.current
+        return [(serving.load_seconds, {"model": serving.name})]
+
+    def _versions(self) -> Observed:
+        return versions(
+            judge=self._backend.version,
+            prompt=f"{self._backend.style} {prompt.VERSION}",
+            policy=self._policies.current.version,
+        )
 
     async def _judge(self, case: Case) -> None:
         started = time.perf_counter()
@@ -89,7 +127,9 @@ class Judge(ModelRoom):
         deadline = patience if case.deadline is None else min(patience, case.deadline)
         spent: dict[str, float] = {}
         SPENT.set(spent)  # of this task alone: `gather` has made one for each case
-        _write(case, await self._reviewer.review(case, deadline))
+        review = await self._reviewer.review(case, deadline)
+        count_judged(review)
+        _write(case, review)
         case.timings |= {f"judge.{part}": round(ms, 3) for part, ms in spent.items()}
         case.timings["judge"] = round((time.perf_counter() - started) * 1_000, 3)
 

@@ -11,12 +11,12 @@ import asyncio
 import hashlib
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 from adjudicate.errors import ConfigurationError
-from executors.judge.backend import JudgeUnavailable, Opinion, Question
+from executors.judge.backend import JudgeUnavailable, Opinion, Question, Tokens
 from executors.judge.breaker import STATES, Breaker
 from executors.judge.model_config import ModelConfig
 from executors.judge.prompt import Style
@@ -26,6 +26,7 @@ from executors.judge.server.chat import data_url
 from executors.judge.server.errors import CallFailed
 from executors.shared.batcher import Closed, Expired
 from executors.shared.settings import JudgeSettings
+from executors.shared.telemetry.catalogue import BREAKER, QUEUE_DEPTH
 
 CLOSE_S = 5.0
 """How long a close waits for the requests that are under way."""
@@ -60,6 +61,10 @@ class OpenAIBackend:
         self._slots = asyncio.Semaphore(settings.concurrency)
         self._under_way: set[asyncio.Task[Any]] = set()
         self._waiting: set[asyncio.Task[Any]] = set()
+        self._forget = (
+            BREAKER.watch(lambda: [(STATES.index(self._breaker.state), {})]),
+            QUEUE_DEPTH.watch(lambda: [(len(self._waiting), {"queue": "judge"})]),
+        )
         self._judged = self._answers = self._unreadable = self._verdict_only = 0
         self._probability = "not asked yet"
         self._problem = ""
@@ -113,6 +118,8 @@ class OpenAIBackend:
             if self._closed:
                 return
             self._closed = True
+        for forget in self._forget:
+            forget()
         asyncio.run_coroutine_threadsafe(self._end(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
@@ -158,23 +165,25 @@ class OpenAIBackend:
         finally:
             self._slots.release()
         self._problem = ""
-        self._judged += 1
+        self._judged += not question.canary
         return opinion
 
     async def _opinion(self, question: Question, deadline: float | None) -> Opinion:
         picture = None
         if question.image is not None:
             picture = await asyncio.to_thread(data_url, question.image, self._max_pixels)
-        labels = await self._asking.labels(question, picture, deadline)
+        costs: list[Tokens | None] = []
+        labels = await self._asking.labels(question, picture, deadline, costs)
         sure = labels[VIOLATION].probability is not None
         self._probability = "logprobs" if sure else "verdict only"
         self._verdict_only += not sure
         violation = labels[VIOLATION].calibrated(self._temperature)
         written = None
         if violation > question.explain_above:
-            written = await self._asking.answer(question, picture, deadline)
+            written = await self._asking.answer(question, picture, deadline, costs)
             self._answers += 1
-        return Opinion(violation, labels[INSTRUCTION].calibrated(), written)
+        instruction = labels[INSTRUCTION].calibrated()
+        return Opinion(violation, instruction, written, tokens=_sum(costs))
 
     async def _end(self) -> None:
         for task in self._waiting:
@@ -201,6 +210,11 @@ def _check(settings: JudgeSettings) -> None:
             "ADJUDICATE_JUDGE__MODEL: set it to the name that the server has for its model; "
             "GET /v1/models of the server lists them."
         )
+
+
+def _sum(costs: Sequence[Tokens | None]) -> Tokens | None:
+    known = [cost for cost in costs if cost is not None]
+    return sum(known, Tokens()) if len(known) == len(costs) else None
 
 
 def _version(settings: JudgeSettings) -> str:

@@ -25,6 +25,7 @@ from executors.judge.cache.key import Content, key_of, maker, picture_hash
 from executors.judge.cache.near import Look
 from executors.judge.cache.twins import NOTE, Seen, Twins, folded
 from executors.judge.cache.verdicts import Verdicts
+from executors.judge.counting import count_tokens
 from executors.judge.instructions import addresses_reviewer
 from executors.judge.prompt import clean
 from executors.judge.questions import Applicable, Rules, check_copy, explain_above, picture
@@ -34,6 +35,8 @@ from executors.shared.batcher import Expired
 from executors.shared.memory import OutOfMemory
 from executors.shared.policy import Policy
 from executors.shared.settings import Settings
+from executors.shared.telemetry.catalogue import JUDGE_INVALID
+from executors.shared.telemetry.tracing import inside
 
 OUT_OF_MEMORY = "judge_out_of_memory"
 
@@ -70,7 +73,7 @@ class _Asked:
             image,
             self.rules.rules,
             self.above,
-            traceparent=self.case.traceparent,
+            traceparent=inside(self.case.traceparent),
         )
 
 
@@ -154,6 +157,7 @@ class Reviewer:
 
     def _invalid(self, invalid: Invalid) -> Review:
         self._counts[f"invalid_{invalid.kind}"] += 1
+        JUDGE_INVALID.add(1, {"reason": invalid.kind})
         return invalid.review()
 
     def _asked(self, case: Case, backend: Backend, policy: Policy, deadline: float) -> _Asked:
@@ -179,11 +183,16 @@ class Reviewer:
             group = (asked.market, asked.rules.version, made_by, asked.above, folded(asked.copy))
             question = asked.question(image)
             opinion = await self._twins.judge(
-                Seen(group, asked.copy, look),
-                lambda: asked.backend.judge(question, asked.deadline),
+                Seen(group, asked.copy, look), lambda: self._judged(asked, question)
             )
         if NOTE not in opinion.notes and self._usable(asked, opinion):
             await self._verdicts.put(key, opinion)
+        return opinion
+
+    async def _judged(self, asked: _Asked, question: Question) -> Opinion:
+        opinion = await asked.backend.judge(question, asked.deadline)
+        provider, model = self._settings.judge.backend, asked.backend.name
+        count_tokens(opinion.tokens, provider, model, question.traceparent)
         return opinion
 
     def _picture(self, asked: _Asked) -> tuple[Image.Image | None, Look | None]:

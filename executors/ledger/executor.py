@@ -4,7 +4,8 @@
 # classes.
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Any
 
@@ -12,27 +13,44 @@ from docarray import DocList
 from jina import requests
 from sqlalchemy.exc import SQLAlchemyError
 
-from adjudicate.documents import Case, Decision, Lookup, Problem, RoomStatus
+from adjudicate.documents import (
+    Case,
+    Decision,
+    Lookup,
+    Problem,
+    RoomReport,
+    RoomStatus,
+)
 from adjudicate.errors import AdError, Code
+from adjudicate.report.parts import Part
 from executors.ledger.merge import merge
+from executors.ledger.quality.endpoints import QualityRoom
 from executors.ledger.recorder import Recorder
-from executors.ledger.store import DecisionStore
+from executors.ledger.reporting import Reporting
+from executors.ledger.store import DECISIONS, DecisionStore
 from executors.shared.batcher import Batcher
+from executors.shared.health.ad import canary_case
+from executors.shared.health.checks import Check, writable
 from executors.shared.parameters import whole_number
-from executors.shared.room import Room
+from executors.shared.reporting import report_of
+from executors.shared.telemetry.tracing import batch_span, inside
 
 SCREENED, JUDGED = "library", "judge"
 """The rooms whose branches come together here, by their names in the Flow."""
 
 MAX_PAGE = 1_000
+MAX_REPORTS = 4
 
 MAX_BATCH = 16
 """Requests in one transaction. Each is synced to disk: what waits is written together."""
 
+Work = tuple[list[Case], list[str | None]]
+"""The cases of one request, and the traces that they are recorded for."""
+
 logger = logging.getLogger(__name__)
 
 
-class Ledger(Room):
+class Ledger(QualityRoom):
     """Decides cases, and keeps the decisions."""
 
     room = "ledger"
@@ -40,10 +58,16 @@ class Ledger(Room):
     def open(self) -> None:
         """Raises `ConfigurationError` for a database that cannot be opened."""
         self._store = DecisionStore(self.settings.database)
-        self._recorder = Recorder(self._store, self.settings.decision)
-        self._batcher: Batcher[list[Case], list[Decision]] = Batcher(
+        self._reporting = Reporting(self._store.engine)
+        self._one_report = asyncio.Semaphore(1)
+        self._reports = 0
+        tally = self.open_quality(self._store)
+        self._recorder = Recorder(self._store, self.settings.decision, tally)
+        self._batcher: Batcher[Work, list[Decision]] = Batcher(
             self._settle, max_batch=MAX_BATCH, max_wait=0, name="ledger"
         )
+        # Its own: a database that hangs must not take the threads of others with each canary.
+        self._canary_thread = ThreadPoolExecutor(1, "canary")
 
     def describe(self) -> RoomStatus:
         """How many decisions are on record, and in what kind of database."""
@@ -55,6 +79,20 @@ class Ledger(Room):
             return RoomStatus(room=self.room, ready=False, facts=facts)
         return RoomStatus(room=self.room, facts=facts)
 
+    async def try_canary(self) -> None:
+        """Decide a case, and write the decision in a transaction that is rolled back."""
+        await self._batcher.submit(([], []))  # nothing to decide; its thread answers all the same
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._canary_thread, self._recorder.rehearse, canary_case())
+
+    def work_done(self) -> int:
+        """Requests whose decisions were written."""
+        return self._batcher.done
+
+    def checks(self) -> Mapping[str, Check]:
+        """The table of decisions."""
+        return {"sql": writable(self._store.engine, DECISIONS)}
+
     @requests(on="/review")
     async def review(
         self, docs: DocList[Case], docs_map: dict | None = None, **kwargs: Any
@@ -65,7 +103,8 @@ class Ledger(Room):
         """
         branches = docs_map or {}
         cases = merge(branches.get(SCREENED, docs), branches.get(JUDGED, ()))
-        return DocList[Decision](await self._batcher.submit(cases) if cases else ())
+        traces = [inside(case.traceparent) for case in cases]
+        return DocList[Decision](await self._batcher.submit((cases, traces)) if cases else ())
 
     @requests(on="/decision")
     async def decision(
@@ -85,15 +124,55 @@ class Ledger(Room):
         found = await asyncio.to_thread(lambda: list(self._found(lookups, limit, offset)))
         return DocList[Decision](found)
 
+    @requests(on="/report/decisions")
+    async def report_decisions(
+        self, docs: DocList[RoomReport], **kwargs: Any
+    ) -> DocList[RoomReport]:
+        """Of each window, what was decided in it, as the `decided` of a report's part.
+
+        One after another: each reads up to 50,000 decisions. Of more than `MAX_REPORTS` at a time
+        the further ones are refused.
+        """
+        if self._reports >= MAX_REPORTS:
+            problem = Problem(code=Code.OVERLOADED, detail="other reports are being made")
+            refused = RoomReport(about="decisions", room=self.room, problem=problem)
+            return DocList[RoomReport]([refused for _ in docs])
+        self._reports += 1
+        try:
+            async with self._one_report:
+                found = [await asyncio.to_thread(self._reported, asked) for asked in docs]
+        finally:
+            self._reports -= 1
+        return DocList[RoomReport](found)
+
     def close(self) -> None:
         """End the connections to the database."""
         self._batcher.close()
+        self._canary_thread.shutdown(wait=False, cancel_futures=True)
+        self.close_quality()
         self._store.close()
         super().close()
 
-    def _settle(self, requests: Sequence[list[Case]]) -> list[list[Decision]]:
-        decisions = iter(self._recorder.settle([case for cases in requests for case in cases]))
-        return [list(islice(decisions, len(cases))) for cases in requests]
+    def _settle(self, requests: Sequence[Work]) -> list[list[Decision]]:
+        traces = [trace for _, its in requests for trace in its]
+        with batch_span("record", traces):
+            decided = self._recorder.settle([case for cases, _ in requests for case in cases])
+        decisions = iter(decided)
+        return [list(islice(decisions, len(cases))) for cases, _ in requests]
+
+    def _reported(self, asked: RoomReport) -> RoomReport:
+        try:
+            return report_of(
+                asked,
+                self.room,
+                0,
+                lambda window: Part(decided=self._reporting.decided(window)),
+                about="decisions",
+            )
+        except SQLAlchemyError:
+            logger.exception("the decisions cannot be read")
+            problem = Problem(code=Code.INTERNAL, detail="the decisions cannot be read")
+            return RoomReport(about="decisions", room=self.room, problem=problem)
 
     def _found(self, lookups: Sequence[Lookup], limit: int, offset: int) -> Iterator[Decision]:
         for lookup in lookups:

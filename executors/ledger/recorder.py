@@ -7,16 +7,21 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from adjudicate.documents import Case, Decision, Problem
 from adjudicate.errors import Code
+from executors.ledger.counting import count_recorded
 from executors.ledger.decide import Ruling, decide
 from executors.ledger.keys import Claim, fingerprint
+from executors.ledger.quality.tally import Tally
+from executors.ledger.review_lines import log_reviews
 from executors.ledger.store import DecisionStore, Record, refused
+from executors.shared.health.canaries import CanaryFailed
+from executors.shared.health.checks import reason
 from executors.shared.hits import Hits, flagging
 from executors.shared.settings import DecisionSettings
-from executors.shared.telemetry import trace_id_of
+from executors.shared.telemetry.tracing import trace_id_of
 
 logger = logging.getLogger(__name__)
 
@@ -26,9 +31,13 @@ _ANSWERED = ("violation", "compliant", "invalid")
 class Recorder:
     """Decides cases and records the decisions. Blocking: call it from a thread."""
 
-    def __init__(self, store: DecisionStore, thresholds: DecisionSettings) -> None:
+    def __init__(
+        self, store: DecisionStore, thresholds: DecisionSettings, tally: Tally | None = None
+    ) -> None:
+        """`tally` counts what is recorded, for the figures on quality."""
         self._store = store
         self._thresholds = thresholds
+        self._tally = tally
 
     def settle(self, cases: Sequence[Case]) -> list[Decision]:
         """One decision per case, in order. Never raises.
@@ -41,7 +50,28 @@ class Recorder:
         for decision in decisions:
             # The recorded one has the time until it was written; the answer, the writing as well.
             decision.timings["ledger"] = _ms_since(started)
+        count_recorded(cases, decisions)
+        log_reviews(decisions)
+        if self._tally is not None:
+            for case, record, decision in zip(cases, records, decisions, strict=True):
+                if decision is record.decision:  # else it was recorded before, or could not be
+                    self._tally.count(case, decision)
         return decisions
+
+    def rehearse(self, case: Case) -> None:
+        """Decide a case and write its decision as `settle` does, leaving no trace. Blocking.
+
+        Raises `CanaryFailed`.
+        """
+        record = self._record(case, time.perf_counter())
+        if record.decision.outcome == "error":
+            raise CanaryFailed(f"it was not decided: {', '.join(record.decision.reasons)}")
+        try:
+            written = self._store.rehearse(record)
+        except SQLAlchemyError as error:
+            raise CanaryFailed(reason(error), outside=True) from None
+        if not written:
+            raise CanaryFailed("the decision was written and is not there", outside=True)
 
     def _record(self, case: Case, started: float) -> Record:
         decision = self._decision(case, started)

@@ -24,6 +24,8 @@ from sqlalchemy import (
 from adjudicate.documents import Decision, Problem
 from adjudicate.errors import Code
 from executors.ledger.keys import Claim, keys_table, rows_with, take_keys
+from executors.ledger.quality.tally import counts_table
+from executors.ledger.quality.verdicts import verdicts_table
 from executors.shared.database import open_database, writing
 from executors.shared.hits import Hits, count_hits, hits_table
 
@@ -46,8 +48,12 @@ DECISIONS = Table(
     Column("versions", Text, nullable=False),
 )
 
+_REHEARSED = -1
+
 HITS = hits_table(METADATA)
 KEYS = keys_table(METADATA)
+VERDICTS = verdicts_table(METADATA)
+COUNTS = counts_table(METADATA)
 
 
 @dataclass(frozen=True)
@@ -72,6 +78,11 @@ class DecisionStore:
         """Raises `ConfigurationError` when the database cannot be opened."""
         self._engine: Engine = open_database(url, METADATA)
         self.kind = self._engine.dialect.name
+
+    @property
+    def engine(self) -> Engine:
+        """For those who read, and for the tables beside the decisions'."""
+        return self._engine
 
     def close(self) -> None:
         """End the connections."""
@@ -100,6 +111,22 @@ class DecisionStore:
             _answer(record, one, recorded[_id(one)])
             for record, one in zip(records, settled, strict=True)
         ]
+
+    def rehearse(self, record: Record) -> bool:
+        """Write a decision in a transaction that is rolled back; whether it could be read there.
+
+        Raises what the database raises.
+        """
+        # A number of its own: a sequence of PostgreSQL would leave a gap for each.
+        row = {**_row(record), "number": _REHEARSED}
+        with (
+            self._engine.execution_options(writes=True).connect() as connection,
+            connection.begin() as transaction,
+        ):
+            connection.execute(insert(DECISIONS), [row])
+            there = bool(_held(connection, {record.decision.id or ""}))
+            transaction.rollback()
+        return there
 
     def get(self, decision_or_ad_id: str) -> Decision | None:
         """The decision of this id, else the latest decision on the ad of this id."""

@@ -5,7 +5,8 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -15,21 +16,26 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from adjudicate.documents import Case, Exemplar, Problem, RoomStatus
 from adjudicate.errors import AdError, Code, ServiceError
+from executors.library.canary import check_version, try_search
 from executors.library.checks import check_case, problem_of
+from executors.library.counting import LibraryGauges, count_screened
 from executors.library.embeddings import EmbeddingStore, EncoderFacts
 from executors.library.exemplar_endpoints import MAX_PAGE, ExemplarRoom
 from executors.library.index import KEPT, FollowingIndex, make_indexes
 from executors.library.near import near_duplicates
+from executors.library.quality.endpoints import QualityRoom
+from executors.library.schema import VERSION
 from executors.library.screener import Screener
 from executors.library.shadow_counts import ShadowCounts
 from executors.library.threshold_endpoints import ThresholdRoom
+from executors.shared.health.checks import Check, writable
 from executors.shared.parameters import truth, whole_number
-from executors.shared.telemetry import batch_span
+from executors.shared.telemetry.tracing import batch_span, inside
 
 logger = logging.getLogger(__name__)
 
 
-class Library(ExemplarRoom, ThresholdRoom):
+class Library(ExemplarRoom, ThresholdRoom, QualityRoom):
     """Screens cases against the exemplars, and keeps the exemplars."""
 
     room = "library"
@@ -39,13 +45,20 @@ class Library(ExemplarRoom, ThresholdRoom):
         settings = self.settings.library
         in_force = self.open_thresholds()
         self._shadow_counts = ShadowCounts()
+        self._messages = 0
+        # Its own: a search that hangs must not take the threads of the ads with each canary.
+        self._canary_thread = ThreadPoolExecutor(1, "canary")
         self.open_exemplars()
         embeddings = EmbeddingStore(self._store.engine)
         self._encoder_facts = EncoderFacts(embeddings)
         self._index = FollowingIndex(self._store, make_indexes(settings))
-        for encoder_version in embeddings.most_used(KEPT):
+        # The last is the one that counts as used last: that of the most exemplars.
+        for encoder_version in reversed(embeddings.most_used(KEPT)):
             self._index.current(encoder_version)
         self._screener = Screener(self._index, in_force, self._terms, settings)
+        gauges = LibraryGauges(self._store, self._index, in_force, self._policies)
+        gauges.watch(self.telemetry.metrics)
+        self.open_quality(self._index)
 
     def describe(self) -> RoomStatus:
         """Counts, versions and what the index is."""
@@ -70,6 +83,25 @@ class Library(ExemplarRoom, ThresholdRoom):
                 counters[f"search_{name}"] = counters.get(f"search_{name}", 0) + count
         return RoomStatus(room=self.room, device="cpu", facts=facts, counters=counters)
 
+    async def try_canary(self) -> None:
+        """Search for an exemplar that is held, by its own embedding."""
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(
+            self._canary_thread, try_search, self._store, self._index, self._screener.review
+        )
+
+    def work_done(self) -> int:
+        """Messages that were screened."""
+        return self._messages
+
+    def checks(self) -> Mapping[str, Check]:
+        """The table, the index at its version, and the policy."""
+        return {
+            "sql": writable(self._store.engine, VERSION),
+            "index": lambda: check_version(self._store, self._index),
+            "policy": self._policies.check,
+        }
+
     def near_duplicates(self, exemplars: Sequence[Exemplar]) -> list[str]:
         """By the index of the encoder that embedded them."""
         if not exemplars:
@@ -85,6 +117,8 @@ class Library(ExemplarRoom, ThresholdRoom):
         """
         cases = await self._screened(docs, self._screener.review)
         self._shadow_counts.count(cases)
+        count_screened(cases)
+        self.sample(cases)
         for case in cases:
             case.image_embedding = case.text_embedding = None
         return cases
@@ -121,8 +155,10 @@ class Library(ExemplarRoom, ThresholdRoom):
         if not cases:
             return docs
         try:
-            with batch_span(self.tracer, "library.screen", [case.traceparent for case in cases]):
+            traces = [inside(case.traceparent) for case in cases]
+            with batch_span("search", traces, {"adjudicate.index": self.settings.library.index}):
                 await asyncio.to_thread(work, cases)
+            self._messages += 1
         except ServiceError as error:
             logger.exception("the index does not answer")
             for case in cases:
@@ -138,5 +174,7 @@ class Library(ExemplarRoom, ThresholdRoom):
 
     def close(self) -> None:
         """End the indexes' threads, and the connections."""
+        self.close_quality()
         self._index.close()
+        self._canary_thread.shutdown(wait=False, cancel_futures=True)
         super().close()

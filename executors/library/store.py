@@ -94,6 +94,17 @@ class ExemplarStore:
         with self.engine.connect() as connection:
             return int(connection.execute(query).scalar_one())
 
+    def polarities(self) -> dict[str, int]:
+        """As `count`, by polarity."""
+        query = (
+            select(EXEMPLARS.c.polarity, func.count())
+            .select_from(EXEMPLARS.join(BANKS, _OF_BANK))
+            .where(IN_USE)
+            .group_by(EXEMPLARS.c.polarity)
+        )
+        with self.engine.connect() as connection:
+            return {str(polarity): int(count) for polarity, count in connection.execute(query)}
+
     def changes_since(self, version: int, encoder_version: str) -> tuple[int, Iterator[Entry]]:
         """The library's version now, and every exemplar that changed after `version`, removed and
         switched-off ones too, with its embeddings of `encoder_version`.
@@ -108,6 +119,17 @@ class ExemplarStore:
         """Every exemplar, removed and switched-off ones too, with its embeddings of
         `encoder_version`, read as they are asked for."""
         return self._changed(-1, encoder_version)
+
+    def any_embedded(self, encoder_version: str) -> Entry | None:
+        """An exemplar that matches ads and has embeddings of this encoder; None without one."""
+        tables = EXEMPLARS.join(BANKS, _OF_BANK).join(
+            EMBEDDINGS, EMBEDDINGS.c.exemplar_id == EXEMPLARS.c.id
+        )
+        query = select(*_FOR_INDEX).select_from(tables)
+        query = query.where(EMBEDDINGS.c.encoder_version == encoder_version, IN_USE)
+        with self.engine.connect() as connection:
+            row = connection.execute(query.limit(1)).first()
+        return None if row is None else _entry(row)
 
     def _changed(self, version: int, encoder_version: str) -> Iterator[Entry]:
         of_encoder = EMBEDDINGS.c.encoder_version == encoder_version

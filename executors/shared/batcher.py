@@ -12,12 +12,17 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+from executors.shared.telemetry import catalogue
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 SPENT: ContextVar[dict[str, float] | None] = ContextVar("spent", default=None)
 """A mapping that gets the milliseconds that the context's item waited for its batch (`wait`), and
 that the batch took (`model`). None: nobody wants to know."""
+
+WAITED: ContextVar[float | None] = ContextVar("waited", default=None)
+"""In a worker's thread: seconds that the first item of the batch at work has waited for it."""
 
 
 class Expired(Exception):
@@ -89,12 +94,16 @@ class Batcher(Generic[Item, Result]):
         self._coming = coming
         self._linger = linger
         self._quiet_from = 0.0
+        self.done = 0
+        """Items worked on since the start: it stands still when the worker hangs."""
         self._queue: queue.SimpleQueue[_Job[Item, Result] | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._closed = False
         self._threads = [
             threading.Thread(target=self._run, name=name, daemon=True) for _ in range(workers)
         ]
+        self._queue_name = {"queue": name}
+        self._forget = catalogue.QUEUE_DEPTH.watch(lambda: [(self.waiting, self._queue_name)])
         for thread in self._threads:
             thread.start()
 
@@ -130,6 +139,7 @@ class Batcher(Generic[Item, Result]):
                 return
             self._closed = True
             self._queue.put(None)
+        self._forget()
         for thread in self._threads:
             thread.join()
         left = []
@@ -185,6 +195,7 @@ class Batcher(Generic[Item, Result]):
 
     def _do(self, jobs: list[_Job[Item, Result]]) -> None:
         started = time.perf_counter()
+        WAITED.set(started - jobs[0].submitted)
         try:
             results = self._work([job.item for job in jobs])
             if len(results) != len(jobs):
@@ -202,7 +213,16 @@ class Batcher(Generic[Item, Result]):
         for job, result in zip(jobs, results, strict=True):
             job.started, job.ended = started, ended
             job.result = result
+        self.done += len(jobs)
         _answer(jobs)
+        self._record(jobs, ended - started)
+
+    def _record(self, jobs: list[_Job[Item, Result]], seconds: float) -> None:
+        """After the answers: nobody waits for this."""
+        catalogue.BATCH_SIZE.record(len(jobs), self._queue_name)
+        catalogue.BATCH_SECONDS.record(seconds, self._queue_name)
+        for job in jobs:
+            catalogue.BATCH_WAIT.record(job.started - job.submitted, self._queue_name)
 
 
 def _answer(jobs: Iterable[_Job[Any, Any]]) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from adjudicate.errors import ConfigurationError
+from executors.shared.telemetry.sql import watch_sql
 
 BUSY_TIMEOUT_MS = 10_000
 """How long a write waits for another process's write. SQLite has one writer at a time."""
@@ -39,6 +40,7 @@ def open_database(url: str, metadata: MetaData) -> Engine:
     except (SQLAlchemyError, OSError) as error:
         reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
         raise ConfigurationError(f"{_SETTING}: {shown} cannot be opened: {reason}.") from None
+    watch_sql(engine)
     return engine
 
 
@@ -81,10 +83,10 @@ def _parse(url: str) -> URL:
 
 def _engine(url: URL) -> Engine:
     if url.get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True)
+        return create_engine(url, pool_pre_ping=True, hide_parameters=True)
     assert url.database is not None
     Path(url.database).absolute().parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url)
+    engine = create_engine(url, hide_parameters=True)
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

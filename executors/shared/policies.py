@@ -73,6 +73,10 @@ class Policies:
         facts = {"policy": self._current.version, "policy problem": self._problem}
         return {name: value for name, value in facts.items() if value}
 
+    def check(self) -> str:
+        """For readiness: the version in force, which files that are no policy do not change."""
+        return ", ".join(f"{name} {value}" for name, value in self.facts().items())
+
     def close(self) -> None:
         """End the thread. `current` stays as it is."""
         self._stop.set()

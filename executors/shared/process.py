@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import logging
 import multiprocessing
 import os
+import re
 import signal
 import sys
 from typing import NoReturn
+
+from executors.shared.settings import TelemetrySettings
+from executors.shared.telemetry.logs import close_logs, logs_are_open, open_logs
+
+logger = logging.getLogger(__name__)
 
 EX_CONFIG = 78
 """sysexits.h: the exit status of a process that was configured wrongly."""
@@ -19,13 +26,22 @@ _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
 _KEPT_BYTES, _PAD_BYTES, _LARGE_BYTES = 64 << 20, 16 << 20, 32 << 20
 
 
+def replica_of(pod: str) -> int:
+    """The number of a room's replica by the name that Jina gives to its pod: `encoder/rep-1`."""
+    found = re.search(r"/rep-(\d+)$", pod)
+    return int(found.group(1)) if found else 0
+
+
 def refuse_start(name: str, reason: Exception) -> NoReturn:
     """Say the reason in one sentence and end with `EX_CONFIG`.
 
     Jina would print a stack and go on; the supervisor knows by the status that a restart would
     not help.
     """
-    print(f"{name}: {reason}", file=sys.stderr, flush=True)
+    if not logs_are_open():
+        open_logs(TelemetrySettings(), name)  # the settings themselves cannot be read
+    logger.critical("%s", reason)
+    close_logs()
     os._exit(EX_CONFIG)
 
 

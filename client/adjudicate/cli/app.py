@@ -7,12 +7,24 @@ from typing import Annotated
 
 import typer
 
-from adjudicate.cli import encoder, judge, keys, library, models, options, policy, thresholds
+from adjudicate.cli import (
+    encoder,
+    judge,
+    keys,
+    library,
+    models,
+    options,
+    policy,
+    quality,
+    thresholds,
+)
 from adjudicate.cli.calibrate import calibrate
 from adjudicate.cli.exits import HELP, Exit, one_sentence, run
 from adjudicate.cli.profile import EXAMPLES as PROFILE_EXAMPLES
 from adjudicate.cli.profile import profile
 from adjudicate.cli.ranking import classify, rank
+from adjudicate.cli.report import EXAMPLES as REPORT_EXAMPLES
+from adjudicate.cli.report import report
 from adjudicate.cli.review import EXAMPLES, review
 
 app = typer.Typer(
@@ -33,9 +45,12 @@ app.add_typer(thresholds.app, name="thresholds")
 app.add_typer(policy.app, name="policy")
 app.add_typer(judge.app, name="judge")
 app.add_typer(models.app, name="models")
+app.add_typer(quality.app, name="quality")
+app.add_typer(quality.decisions, name="decisions")
 app.add_typer(keys.app, name="keys")
 app.command(epilog=EXAMPLES)(review)
 app.command(epilog=PROFILE_EXAMPLES)(profile)
+app.command(epilog=REPORT_EXAMPLES)(report)
 app.command(
     epilog=options.examples(
         "adjudicate calibrate labelled.csv --dry-run",
@@ -86,8 +101,11 @@ def status(
     *,
     service: options.Service,
 ) -> None:
-    """The rooms: what runs, on what device. Exits with 3 when one is not ready."""
-    from adjudicate.cli import show
+    """The rooms: what runs, on what device, how the last canary of each replica went, and restarts.
+
+    Exits with 3 when a room is not ready.
+    """
+    from adjudicate.cli import show_rooms
     from adjudicate.cli.console import Console
 
     async def work() -> bool:
@@ -97,7 +115,10 @@ def status(
             for room in rooms:
                 print(room.model_dump_json())
         else:
-            Console().print(show.room_table(rooms))
+            console = Console()
+            console.print(show_rooms.room_table(rooms))
+            if (health := show_rooms.health_table(rooms)) is not None:
+                console.print(health)
         return all(room.ready for room in rooms)
 
     if not run(work()):

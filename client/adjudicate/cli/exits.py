@@ -40,7 +40,8 @@ def one_sentence() -> Iterator[None]:
     try:
         yield
     except ServiceError as error:
-        fail(error.detail, Exit.UNAVAILABLE)
+        trace = f" (trace {error.trace_id})" if error.trace_id else ""
+        fail(f"{error.detail}{trace}", Exit.UNAVAILABLE)
     except AdjudicateError as error:
         fail(error.detail, Exit.AD_ERROR)
     except BrokenPipeError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -10,7 +10,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from adjudicate.documents import Decision, Match, RoomStatus
+from adjudicate.documents import Decision, Match
 
 COLOURS = {"approve": "green", "reject": "red", "escalate": "yellow", "error": "magenta"}
 _WIDE = 100
@@ -144,15 +144,3 @@ def decision_panel(decision: Decision) -> RenderableType:
         parts.append(matches)
     title = Text(f"{decision.ad_id}  ").append_text(outcome(decision.outcome))
     return Panel(Group(*parts), title=title, title_align="left")
-
-
-def room_table(rooms: Iterable[RoomStatus]) -> Table:
-    """What runs where."""
-    table = Table("room", "ready", "model", "device", "precision", "details", box=box.SIMPLE)
-    for room in rooms:
-        ready = Text("yes", style="green") if room.ready else Text("no", style="bold red")
-        details = [f"{name} {value}" for name, value in {**room.facts, **room.counters}.items()]
-        table.add_row(
-            room.room, ready, room.model, room.device, room.precision, Text("\n".join(details))
-        )
-    return table

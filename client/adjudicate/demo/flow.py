@@ -65,6 +65,7 @@ class RunningFlow:
             "ADJUDICATE_DATABASE": f"sqlite:///{self._database}",
             "ADJUDICATE_ACCESS__MODE": "open",  # on loopback, for as long as the demo runs
             "ADJUDICATE_ACCESS__HOST": "",
+            "ADJUDICATE_TELEMETRY__LOG_FORMAT": "console",  # people read the end of a failed demo's
             "ADJUDICATE_TLS__CERTIFICATE": "",
             "ADJUDICATE_TLS__KEY": "",
             "ADJUDICATE_TLS__CLIENT_CA": "",

@@ -14,11 +14,16 @@ from adjudicate.documents import (
     Decision,
     Exemplar,
     ModelVersion,
+    PersonVerdict,
+    Quality,
     Ranking,
+    Reference,
+    RoomReport,
     RoomStatus,
     ThresholdVersion,
 )
 from adjudicate.errors import Code, ServiceError
+from adjudicate.report.model import Report
 
 Fields = Mapping[str, Any]
 """What an operation sets, by name."""
@@ -101,7 +106,15 @@ class Transport(Protocol):
 
     async def decisions(self, limit: int, offset: int) -> list[Decision]: ...
 
+    async def verdict(self, asked: PersonVerdict) -> PersonVerdict: ...
+
+    async def quality(self, hours: float) -> Quality: ...
+
+    async def set_reference(self, asked: Reference) -> Reference: ...
+
     async def status(self) -> list[RoomStatus]: ...
+
+    async def report(self, asked: RoomReport) -> Report: ...
 
     async def close(self) -> None: ...
 

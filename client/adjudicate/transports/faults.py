@@ -33,11 +33,15 @@ def known_code(text: object) -> Code | None:
     return Code(text) if isinstance(text, str) and text in set(Code) else None
 
 
-def from_text(text: str, retry_after: float | None = None) -> AdjudicateError | None:
+def from_text(
+    text: str, retry_after: float | None = None, trace_id: object = None
+) -> AdjudicateError | None:
     """The error that a description `code: detail` stands for; None for any other text."""
     head, _, detail = text.partition(":")
     code = known_code(head.strip())
-    return None if code is None else fault(code, detail.strip(), retry_after=retry_after)
+    if code is None:
+        return None
+    return fault(code, detail.strip(), retry_after=retry_after, trace_id=trace_id)
 
 
 def from_status(
@@ -52,7 +56,7 @@ def from_status(
         detail = detail or f"The service answered with status {status}."
     told = seconds_to_wait((headers or {}).get("retry-after"))
     wait = told if told is not None else seconds_to_wait(problem.get("retry_after"))
-    return fault(code, detail, retry_after=wait)
+    return fault(code, detail, retry_after=wait, trace_id=problem.get("trace_id"))
 
 
 def seconds_to_wait(value: object) -> float | None:

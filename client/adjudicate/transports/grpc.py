@@ -38,7 +38,9 @@ from adjudicate.transports.address import Address
 from adjudicate.transports.base import Fields, Page, in_order
 from adjudicate.transports.grpc_faults import from_call, from_response
 from adjudicate.transports.models import GrpcModels
+from adjudicate.transports.quality import GrpcQuality
 from adjudicate.transports.rankings import GrpcRankings
+from adjudicate.transports.reports import GrpcReports
 from adjudicate.transports.thresholds import GrpcThresholds
 from adjudicate.transports.tls import Tls
 
@@ -56,7 +58,7 @@ _OPTIONS = [
 ]
 
 
-class GrpcTransport(GrpcThresholds, GrpcRankings, GrpcModels):
+class GrpcTransport(GrpcThresholds, GrpcRankings, GrpcModels, GrpcReports, GrpcQuality):
     """One HTTP/2 connection to the gateway."""
 
     def __init__(
@@ -74,7 +76,7 @@ class GrpcTransport(GrpcThresholds, GrpcRankings, GrpcModels):
 
     async def review(self, ads: Sequence[Ad]) -> AsyncIterator[tuple[int, Decision]]:
         """All decisions of the request at once."""
-        # Jina's own spans hang under the first ad's trace; the other ads' traces link to them.
+        # The request's span is below the first ad's; the others have spans that link to it.
         trace = (("traceparent", ads[0].traceparent),) if ads[0].traceparent else ()
         decisions = await self._post("/review", DocList[Ad](ads), Decision, metadata=trace)
         for numbered in in_order(ads, decisions):

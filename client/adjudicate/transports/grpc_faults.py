@@ -26,7 +26,7 @@ from adjudicate.transports.faults import (
 )
 
 _DETAILS = "grpc-status-details-bin"
-_RETRY_AFTER = "retry-after"
+_RETRY_AFTER, _TRACE_ID = "retry-after", "adjudicate-trace-id"
 _TLS = re.compile(r"handshak|certificate|ssl_error|hostname verification|peer name|tsi_", re.I)
 _REASON = re.compile(r"CERTIFICATE_VERIFY_FAILED: ([\w ]+)|(Hostname Verification Check failed)")
 _CODES = {
@@ -47,7 +47,8 @@ def from_call(error: grpc.aio.AioRpcError, address: Address) -> AdjudicateError:
     """The error of a call that failed."""
     details = error.details() or ""
     metadata = error.trailing_metadata()
-    known = _from_status(metadata) or from_text(details, _retry_after(metadata))
+    trace_id = _first(metadata, _TRACE_ID)
+    known = _from_status(metadata) or from_text(details, _retry_after(metadata), trace_id)
     if known is not None:
         return known
     # Jina's gateway puts its own name first when it is a room that does not answer.
@@ -63,12 +64,12 @@ def from_call(error: grpc.aio.AioRpcError, address: Address) -> AdjudicateError:
 
 def from_response(description: str, metadata: Metadata) -> AdjudicateError:
     """The error of a response that says `ERROR`, in a call that went well."""
-    known = from_text(description, _retry_after(metadata))
+    known = from_text(description, _retry_after(metadata), _first(metadata, _TRACE_ID))
     return known or ServiceError(Code.INTERNAL, description)
 
 
 def _from_status(metadata: Metadata) -> AdjudicateError | None:
-    packed = next((value for name, value in metadata or () if name == _DETAILS), None)
+    packed, trace_id = _first(metadata, _DETAILS), _first(metadata, _TRACE_ID)
     if packed is None:
         return None
     code: Code | None = None
@@ -85,11 +86,16 @@ def _from_status(metadata: Metadata) -> AdjudicateError | None:
         return None
     said = from_text(status.message)
     if code is None:
-        return None if said is None else fault(said.code, said.detail, retry_after=wait)
+        if said is None:
+            return None
+        return fault(said.code, said.detail, retry_after=wait, trace_id=trace_id)
     detail = said.detail if said is not None and said.code is code else status.message
-    return fault(code, detail, retry_after=wait)
+    return fault(code, detail, retry_after=wait, trace_id=trace_id)
 
 
 def _retry_after(metadata: Metadata) -> float | None:
-    found = (value for name, value in metadata or () if name == _RETRY_AFTER)
-    return seconds_to_wait(next(found, None))
+    return seconds_to_wait(_first(metadata, _RETRY_AFTER))
+
+
+def _first(metadata: Metadata, wanted: str) -> Any:
+    return next((value for name, value in metadata or () if name == wanted), None)

@@ -42,7 +42,11 @@ _ROUTES = {
     "models.load": ("POST", "/v1/models/load"),
     "decision": ("GET", "/v1/decisions/{id}"),
     "decisions": ("GET", "/v1/decisions"),
+    "decision.verdict": ("POST", "/v1/decisions/{id}/verdict"),
+    "quality": ("GET", "/v1/quality"),
+    "quality.reference": ("POST", "/v1/quality/reference"),
     "status": ("GET", "/v1/status"),
+    "report": ("GET", "/v1/report"),
 }
 
 
@@ -71,7 +75,7 @@ class HttpTransport(JsonTransport):
 
     async def review(self, ads: Sequence[Ad]) -> AsyncIterator[tuple[int, Decision]]:
         """All decisions of the request at once."""
-        # Jina's own spans hang under the first ad's trace; the other ads' traces link to them.
+        # The request's span is below the first ad's; the others have spans that link to it.
         headers = {"traceparent": ads[0].traceparent} if ads[0].traceparent else {}
         headers["content-type"] = "application/json"
         answer = await self._ask(*_ROUTES["review"], headers=headers, content=with_ads({}, ads))

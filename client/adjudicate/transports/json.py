@@ -29,7 +29,9 @@ from adjudicate.documents import (
 from adjudicate.errors import Code, ServiceError
 from adjudicate.transports.base import Fields, Page
 from adjudicate.transports.models import JsonModels
+from adjudicate.transports.quality import JsonQuality
 from adjudicate.transports.rankings import JsonRankings
+from adjudicate.transports.reports import JsonReports
 from adjudicate.transports.thresholds import JsonThresholds
 
 D = TypeVar("D", bound=BaseDoc)
@@ -70,7 +72,7 @@ def read(kind: type[D], data: Any) -> D:
         raise ServiceError(Code.INTERNAL, detail) from error
 
 
-class JsonTransport(JsonThresholds, JsonRankings, JsonModels, ABC):
+class JsonTransport(JsonThresholds, JsonRankings, JsonModels, JsonReports, JsonQuality, ABC):
     """Every operation but the review, over one method `call`."""
 
     @abstractmethod

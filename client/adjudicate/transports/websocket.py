@@ -165,8 +165,9 @@ class WebSocketTransport(JsonTransport):
         if frame.get("type") == "error":
             code = known_code(frame.get("code"))
             detail = str(frame.get("detail") or "")
+            wait = seconds_to_wait(frame.get("retry_after"))
             answer = (
-                fault(code, detail, retry_after=seconds_to_wait(frame.get("retry_after")))
+                fault(code, detail, retry_after=wait, trace_id=frame.get("trace_id"))
                 if code is not None
                 else from_status(int(frame.get("status") or 500), frame)
             )

@@ -17,7 +17,9 @@ from executors.gateway.access.credentials import (
     without_credentials,
 )
 from executors.gateway.access.loopback import refuse_strangers
+from executors.gateway.asked import ASKED, refused_unasked
 from executors.gateway.caller import CALLER, OPEN, Caller
+from executors.gateway.caller import PROTOCOL as SPOKEN
 from executors.gateway.protocols.pages import PAGES
 from executors.gateway.protocols.problems import problem
 
@@ -73,6 +75,8 @@ class HttpGuard:
             caller = await self._caller(scope)
         except AdjudicateError as error:
             scope["query_string"] = b""  # the server's log of requests comes after this
+            if scope["type"] == "websocket":
+                refused_unasked("ws", error)
             await _refuse(scope, receive, send, problem(error))
             return
         passed = {**scope, "headers": without_credentials(scope["headers"])}
@@ -80,11 +84,15 @@ class HttpGuard:
             send = _with_subprotocol(scope, send)
             offers = scope["subprotocols"]
             passed["subprotocols"] = [offer for offer in offers if not offer.startswith(BEARER)]
+        if caller is not None and (asked := ASKED.get()) is not None:
+            asked.caller = caller.id
         token = CALLER.set(caller)
+        spoken = SPOKEN.set("http" if scope["type"] == "http" else "ws")
         try:
             await self._app(passed, receive, send)
         finally:
             CALLER.reset(token)
+            SPOKEN.reset(spoken)
 
     async def _caller(self, scope: Scope) -> Caller | None:
         refuse_in_query(scope["query_string"])

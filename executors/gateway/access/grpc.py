@@ -17,7 +17,8 @@ from adjudicate.errors import AdjudicateError
 from executors.gateway.access.authenticator import Authenticator
 from executors.gateway.access.credentials import credential_of
 from executors.gateway.access.tls import Tls
-from executors.gateway.caller import CALLER, OPEN
+from executors.gateway.caller import CALLER, OPEN, PROTOCOL
+from executors.gateway.health.service import HealthService
 from executors.gateway.protocols.grpc_status import abort
 
 EXEMPT = ("/grpc.health.v1.Health/", "/jina.JinaGatewayDryRunRPC/")
@@ -49,6 +50,7 @@ class GrpcGuard(grpc.aio.ServerInterceptor):
         """The call's handler, or one that refuses it."""
         if handler_call_details.method.startswith(EXEMPT):
             return await continuation(handler_call_details)
+        PROTOCOL.set("grpc")
         if self._authenticator is None:
             CALLER.set(OPEN)
             return await continuation(handler_call_details)
@@ -79,7 +81,7 @@ def _refusing(error: AdjudicateError) -> Any:
 
 
 class GuardedGrpcServer(GRPCServer):
-    """Jina's gRPC server with a guard before its tracing, TLS that can ask for clients'
+    """Jina's gRPC server with a guard before it, TLS that can ask for clients'
     certificates, and without the service of single documents, which leads past the door."""
 
     def __init__(
@@ -87,11 +89,13 @@ class GuardedGrpcServer(GRPCServer):
         guard: GrpcGuard,
         tls: Tls | None,
         first: Sequence[grpc.aio.ServerInterceptor] = (),
+        health: HealthService | None = None,
         **kwargs: Any,
     ) -> None:
-        """`first`: what stands before the guard."""
+        """`first`: what stands before the guard. `health`: who says how it is; None: a new one."""
         super().__init__(**kwargs)
-        self._interceptors = [*first, guard, *(self.grpc_tracing_server_interceptors or ())]
+        self.health_servicer = health or HealthService()
+        self._interceptors = [*first, guard]
         self._tls = tls
 
     async def setup_server(self) -> None:

@@ -59,6 +59,16 @@ class CallerLimits:
         finally:
             self._under_way.discard(task)
 
+    @property
+    def in_flight(self) -> int:
+        """Ads under way, of all callers."""
+        return self._places.ads
+
+    @property
+    def waiting(self) -> int:
+        """Ads in the line."""
+        return self._places.waiting
+
     def check(self) -> None:
         """Raises what `enter` would for the caller of this context, before its ads are read."""
         self._refuse_when_stopping()

@@ -14,6 +14,7 @@ import orjson
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from adjudicate.errors import STATUS, AdjudicateError, Code, RequestError
+from executors.gateway.asked import refused_unasked
 from executors.gateway.limits.refusals import overloaded
 from executors.shared.settings import LimitSettings
 
@@ -107,6 +108,7 @@ class TimedHttp(H11Protocol):
     def _end(self, error: AdjudicateError) -> None:
         """Answer before there is a request, and close when that can have been read."""
         self._ended = True
+        refused_unasked("http", error)
         self.transport.write(_bare(error))
         if self.transport.can_write_eof():
             self.transport.write_eof()
@@ -124,6 +126,7 @@ def http_arguments(limits: LimitSettings) -> dict[str, Any]:
         "http": timed_http(limits),
         "timeout_keep_alive": limits.idle_s,
         "timeout_graceful_shutdown": LINGER_S,
+        "log_config": None,  # its loggers are the process's own, and write as all others do
     }
 
 

@@ -7,7 +7,7 @@ take one entry for each. It can be off by what the minute before was uneven.
 
 from __future__ import annotations
 
-import sys
+import logging
 import time
 from collections.abc import Callable
 from typing import Protocol
@@ -19,6 +19,8 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+
+logger = logging.getLogger(__name__)
 
 WINDOW_S = 60.0
 RETRY_S = 5.0
@@ -95,11 +97,13 @@ class SharedCounter:
             wait = await self._shared.take(name, caller, limit, cost)
         except (RedisError, OSError, TimeoutError) as error:
             if self._away_until is None:
-                _say(f"the Redis of the rates is away ({_kind(error)}); counting in this process")
+                logger.warning(
+                    "the Redis of the rates is away (%s); counting in this process", _kind(error)
+                )
             self._away_until = self._clock() + RETRY_S
             return await self._own.take(name, caller, limit, cost)
         if self._away_until is not None:
-            _say("the Redis of the rates is back")
+            logger.warning("the Redis of the rates is back")
             self._away_until = None
         return wait
 
@@ -150,7 +154,3 @@ def seconds_until(
 
 def _kind(error: BaseException) -> str:
     return type(error).__name__
-
-
-def _say(message: str) -> None:
-    print(f"gateway: {message}", file=sys.stderr, flush=True)

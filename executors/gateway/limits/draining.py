@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import sys
+import logging
 from collections.abc import Sequence
 
 from jina.serve.runtimes.servers import BaseServer
@@ -12,6 +12,8 @@ from jina.serve.runtimes.servers.grpc import GRPCServer
 from executors.gateway.limits.callers import CallerLimits
 from executors.gateway.limits.places import Unfinished
 from executors.gateway.limits.streams import Streams
+
+logger = logging.getLogger(__name__)
 
 FOR_ANSWERS_S = 1.0
 """For the last answers to be written, and for those that were given up to be told."""
@@ -29,14 +31,14 @@ class Draining:
     async def drain(self, servers: Sequence[BaseServer]) -> list[Unfinished]:
         """Stop accepting, wait, and give up what is left: it is answered `shutting_down`.
 
-        Returns what that was, by caller, and says so on stderr.
+        Returns what that was, by caller, and logs it.
         """
         self._limits.stop()
         self._streams.stop()
         stops = [asyncio.ensure_future(_stop_accepting(one, self._seconds)) for one in servers]
         left = await self._limits.drained(self._seconds)
         if left:
-            print(f"gateway: {told(left)}", file=sys.stderr, flush=True)
+            logger.warning("%s", told(left))
             self._limits.give_up()
         await self._answers_out(stops)
         for stop in stops:

@@ -9,6 +9,7 @@ from uvicorn.protocols.websockets.websockets_impl import WebSocketProtocol
 from websockets.legacy.framing import Frame
 
 from adjudicate.errors import AdjudicateError, Code
+from executors.gateway.asked import refused_unasked
 from executors.gateway.limits.budget import Held
 from executors.gateway.limits.callers import CallerLimits
 from executors.gateway.limits.connections import LINGER_S
@@ -100,6 +101,7 @@ class CountedWebSocket(WebSocketProtocol):
             try:
                 self._arriving.add(len(part))
             except AdjudicateError as refusal:
+                refused_unasked("ws", refusal)
                 self.fail_connection(TRY_AGAIN_LATER, f"{Code.OVERLOADED}: {refusal.detail}"[:120])
                 await asyncio.sleep(LINGER_S)  # `fail_connection` cancels this
                 raise

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from typing import Any
 
 from docarray import DocList
-from opentelemetry import trace
-from opentelemetry.context import attach, detach
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from adjudicate.documents import Ad, Case, Decision, Lookup, Problem
 from adjudicate.errors import Code, RequestError, ServiceError
@@ -23,7 +20,9 @@ from executors.gateway.operations.models import ModelApi
 from executors.gateway.operations.moderations import ModerationApi
 from executors.gateway.operations.openai_embeddings import EmbeddingApi
 from executors.gateway.operations.openai_models import ModelListApi
+from executors.gateway.operations.quality import QualityApi
 from executors.gateway.operations.rankings import RankingApi
+from executors.gateway.operations.report import ReportApi
 from executors.gateway.operations.thresholds import ThresholdApi
 from executors.gateway.routing.rooms import REVIEW, Rooms
 from executors.shared.policy import Policy
@@ -31,7 +30,6 @@ from executors.shared.settings import GatewaySettings
 
 IN_FLIGHT = 8
 """Messages of one request that are under way in the rooms at the same time."""
-_W3C = TraceContextTextMapPropagator()
 
 
 class Api:
@@ -55,6 +53,8 @@ class Api:
         self.thresholds = ThresholdApi(rooms, settings)
         self.ranking = RankingApi(rooms, settings)
         self.models = ModelApi(rooms)
+        self.quality = QualityApi(rooms)
+        self.reports = ReportApi(rooms)
         self.model_list = ModelListApi(rooms, self.models)
         self.moderations = ModerationApi(self.review, policy)
         self.embeddings = EmbeddingApi(self.cases)
@@ -77,9 +77,7 @@ class Api:
 
         async def decide(start: int) -> list[tuple[int, Body]]:
             async with gate:
-                chunk = DocList[Ad](ads[start : start + per_message])
-                with _in_trace_of(chunk[0]):
-                    decided = await self._rooms.review(chunk)
+                decided = await self._rooms.review(DocList[Ad](ads[start : start + per_message]))
             return [(start + at, plain(decision)) for at, decision in enumerate(decided)]
 
         async with self._rooms.door.enter(REVIEW, len(ads)):
@@ -163,32 +161,13 @@ class Api:
         return {"rooms": [{"room": status.room, "ready": status.ready} for status in rooms]}
 
     def _ads(self, body: Body) -> DocList[Ad]:
-        carrier: dict[str, str] = {}
-        _W3C.inject(carrier)
         seconds = _deadline(body)
         ads = DocList[Ad]([_ad(item) for item in items_of(body, "ads", self._settings.max_ads)])
         expect(ad.url for ad in ads)
         for ad in ads:
-            ad.traceparent = ad.traceparent or carrier.get("traceparent")
             if seconds is not None and ad.deadline is None:
                 ad.deadline = time.time() + seconds
         return ads
-
-
-@contextmanager
-def _in_trace_of(ad: Ad) -> Iterator[None]:
-    """Continue the ad's trace where the request has none of its own, as on a WebSocket."""
-    context = _W3C.extract({"traceparent": ad.traceparent or ""})
-    wanted = trace.get_current_span(context).get_span_context()
-    current = trace.get_current_span().get_span_context()
-    if not wanted.is_valid or wanted.trace_id == current.trace_id:
-        yield
-        return
-    token = attach(context)
-    try:
-        yield
-    finally:
-        detach(token)
 
 
 def _ad(item: Any) -> Ad:

@@ -58,7 +58,7 @@ def items_of(body: Body, name: str, most: int) -> list[Any]:
 def plain(doc: BaseDoc) -> Body:
     """A document as JSON data, without what only Jina needs: the ids of nested documents."""
     data: Body = orjson.loads(doc.json())
-    for nested in ("matches", "findings"):
+    for nested in ("matches", "findings", "replicas"):
         for item in data.get(nested) or ():
             item.pop("id", None)
     if isinstance(data.get("problem"), dict):

@@ -6,6 +6,7 @@ from typing import get_args
 
 from adjudicate import documents as docs
 from adjudicate.errors import Code
+from adjudicate.report.model import Report
 from executors.gateway.operations.bodies import MAX_LIMIT
 from executors.gateway.protocols import examples
 from executors.gateway.protocols.openai_schemas import OPENAI_SCHEMAS
@@ -20,11 +21,13 @@ from executors.gateway.protocols.schemas import (
     answered_of,
     list_of,
     maybe,
+    of_model,
     one_of,
     ref,
     taken,
     taken_of,
 )
+from executors.shared.quality.windows import MOST_HOURS
 
 _NESTED = ("id",)  # only Jina needs it
 _BY = {**TEXT, "description": "Who does it; goes into the log."}
@@ -52,6 +55,12 @@ _CONTENT: Schema = {
     },
 }
 _ADS = list_of("Ad", minItems=1)
+_HOURS: Schema = {
+    "type": "number",
+    "exclusiveMinimum": 0,
+    "maximum": MOST_HOURS,
+    "description": "How far back from now; by default as the service is set.",
+}
 
 
 def _page(name: str, item: str) -> Schema:
@@ -72,6 +81,7 @@ SCHEMAS: dict[str, Schema] = {
             status={**WHOLE, "minimum": 400, "maximum": 599},
             detail=TEXT,
             code=one_of(Code, description="Stable: clients may switch on it."),
+            trace_id={**TEXT, "description": "By it the operators find what happened."},
         ),
         "examples": [examples.PROBLEM],
     },
@@ -218,12 +228,47 @@ SCHEMAS: dict[str, Schema] = {
     "LoadModel": taken("The model to load, by its name in models.yml.", ("name",), name=ID),
     "Models": _page("models", "Model"),
     "Model": answered_of(docs.ModelVersion),
+    "Quality": answered_of(
+        docs.Quality,
+        ("id", "problem"),
+        reference=maybe(ref("Reference")),
+        drift=list_of("Drift"),
+        positive=list_of("Proportion"),
+        screen_miss=maybe(ref("Proportion")),
+        agreement=list_of("Proportion"),
+    ),
+    "Drift": answered_of(docs.Drift, _NESTED, state=one_of(get_args(docs.DriftState))),
+    "Proportion": answered_of(docs.Proportion, _NESTED),
+    "Reference": answered_of(docs.Reference, ("id", "problem")),
+    "SetReference": taken(
+        "The window that becomes the reference.",
+        hours=maybe(_HOURS),
+        note=maybe(_WHY),
+        by=maybe(_BY),
+    ),
+    "GiveVerdict": taken(
+        "What a person says of a decision.",
+        ("verdict", "by"),
+        verdict=one_of(get_args(docs.PersonsVerdict)),
+        by={**TEXT, "minLength": 1, "maxLength": 200, "description": "Whose verdict it is."},
+        note=maybe(TEXT),
+    ),
+    "PersonVerdict": answered_of(
+        docs.PersonVerdict, ("problem",), verdict=one_of(get_args(docs.PersonsVerdict))
+    ),
     "Status": _page("rooms", "RoomStatus"),
-    "RoomStatus": answered_of(docs.RoomStatus, ("id",)),
+    "RoomStatus": answered_of(docs.RoomStatus, ("id",), replicas=list_of("ReplicaHealth")),
+    "ReplicaHealth": answered_of(
+        docs.ReplicaHealth,
+        _NESTED,
+        state=one_of(get_args(docs.ReplicaState)),
+        restart_reason=one_of(("", *get_args(docs.RestartReason))),
+    ),
     "Health": answered(
         "Whether every room answers.",
         ready=TRUTH,
         rooms=list_of(answered("Whether one does.", room=TEXT, ready=TRUTH)),
     ),
+    **of_model(Report),
     **OPENAI_SCHEMAS,
 }

@@ -29,6 +29,7 @@ PROBLEM: Example = {
     "status": 413,
     "detail": "1,200 ads in one request; the limit is 1,000. Send them in several requests.",
     "code": "too_many_ads",
+    "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
 }
 
 DECISION: Example = {

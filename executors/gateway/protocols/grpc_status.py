@@ -21,11 +21,14 @@ from jina.proto import jina_pb2
 from jina.types.request.data import DataRequest
 
 from adjudicate.errors import STATUS, AdjudicateError, Code, fault
+from executors.gateway.asked import refused_unasked
 from executors.gateway.protocols.problems import retry_after_of
+from executors.shared.telemetry.tracing import current_trace_id
 
 DOMAIN = "adjudicate"
 DETAILS = "grpc-status-details-bin"
 CODE, RETRY_AFTER, STATUS_BIN = "adjudicate-code", "retry-after", "adjudicate-status-bin"
+TRACE_ID = "adjudicate-trace-id"
 
 Metadata = tuple[tuple[str, str | bytes], ...]
 
@@ -34,7 +37,10 @@ def status_of(error: AdjudicateError) -> status_pb2.Status:
     """The error as a `google.rpc.Status`. Its message is `code: detail`."""
     canonical: grpc.StatusCode = grpc.StatusCode[STATUS[error.code].grpc]
     status = status_pb2.Status(code=canonical.value[0], message=str(error))
-    status.details.add().Pack(error_details_pb2.ErrorInfo(reason=str(error.code), domain=DOMAIN))
+    info = error_details_pb2.ErrorInfo(reason=str(error.code), domain=DOMAIN)
+    if trace_id := current_trace_id():
+        info.metadata["trace_id"] = trace_id
+    status.details.add().Pack(info)
     seconds = error.retry_after if error.retry_after is not None else retry_after_of(error)
     if seconds is not None:
         delay = Duration()
@@ -45,6 +51,7 @@ def status_of(error: AdjudicateError) -> status_pb2.Status:
 
 async def abort(context: Any, error: AdjudicateError) -> NoReturn:
     """End a call of a `grpc.aio` server with the error."""
+    refused_unasked("grpc", error)
     status = status_of(error)
     await context.abort(
         grpc.StatusCode[STATUS[error.code].grpc],
@@ -75,7 +82,9 @@ def refused(response: DataRequest) -> AdjudicateError | None:
 
 
 def _readable(error: AdjudicateError) -> Metadata:
-    """For who has no decoder at hand: the code, and the seconds to wait."""
+    """For who has no decoder at hand: the code, the trace id, and the seconds to wait."""
     seconds = retry_after_of(error)
     waits = () if seconds is None else ((RETRY_AFTER, str(seconds)),)
-    return ((CODE, str(error.code)), *waits)
+    trace_id = current_trace_id()
+    traces = ((TRACE_ID, trace_id),) if trace_id else ()
+    return ((CODE, str(error.code)), *traces, *waits)

@@ -15,9 +15,12 @@ from executors.gateway.protocols.openapi import install_openapi
 from executors.gateway.protocols.pages import DOCS, add_docs_page
 from executors.gateway.protocols.paths import Paths
 from executors.gateway.protocols.problems import install_problems
+from executors.gateway.protocols.quality import add_quality_routes
 from executors.gateway.protocols.reader import Reader
+from executors.gateway.protocols.report import add_report_route
 from executors.gateway.protocols.reviews import add_review_routes
 from executors.gateway.protocols.thresholds import add_threshold_routes
+from executors.gateway.protocols.traced import TracedRoute
 
 
 def json_response(body: Body) -> Response:
@@ -34,15 +37,18 @@ def create_app(api: Api, max_bytes: int) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name,
-        # The server traces requests itself; FastAPI's own would come on top of each.
+        # `Traced` makes the spans; FastAPI's own would come on top of each.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
+    app.router.route_class = TracedRoute
     reader = Reader(max_bytes, api.max_ads)
     add_review_routes(app, api, reader, json_response)
     add_decision_routes(app, api, json_response)
     add_library_routes(app, api.library, reader, json_response)
     add_threshold_routes(app, api.thresholds, reader, json_response)
     add_model_routes(app, api.models, reader, json_response)
+    add_quality_routes(app, api.quality, reader, json_response)
+    add_report_route(app, api.reports, json_response)
     add_openai_routes(app, api, reader, json_response)
     add_docs_page(app)
     install_openapi(app)

@@ -38,6 +38,7 @@ TAGS = {
     "library": "Known violations and look-alikes, their banks, and who changed them.",
     "thresholds": "At which similarity an ad is flagged: versions, shadow, roll back.",
     "models": "Which model judges.",
+    "quality": "How good the decisions are over time: drift, misses, agreement.",
     "openai": "The same for OpenAI's clients: set their base URL to this service's /v1.",
     "service": "Whether the service is well, and what it runs.",
 }

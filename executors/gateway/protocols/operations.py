@@ -19,6 +19,7 @@ def operations_of(api: Api) -> dict[str, Operation]:
     not known.
     """
     library, thresholds, models = api.library, api.thresholds, api.models
+    quality = api.quality
     return {
         "embed": _takes("Embed", api.embed),
         "rank": _takes("Rank", api.ranking.rank),
@@ -41,7 +42,11 @@ def operations_of(api: Api) -> dict[str, Operation]:
         "models.load": _takes("LoadModel", models.load),
         "decision": lambda body: api.decision(id_of(body)),
         "decisions": api.decisions,
+        "decision.verdict": _takes_id("GiveVerdict", quality.verdict),
+        "quality": quality.figures,
+        "quality.reference": _takes("SetReference", quality.set_reference),
         "status": lambda body: api.status(),
+        "report": api.reports.report,
     }
 
 

@@ -9,6 +9,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import Receive, Scope, Send
 
 from adjudicate.errors import Code, RequestError
+from executors.gateway.asked import refused_unasked
 from executors.gateway.protocols.problems import problem
 
 _METHODS = ("GET", "HEAD", "POST", "PATCH", "DELETE")
@@ -80,6 +81,7 @@ def _origin(scope: Scope) -> str | None:
 async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
     await receive()  # websocket.connect
     error = RequestError(Code.FORBIDDEN, "pages of this origin may not ask")
+    refused_unasked("ws", error)
     if "websocket.http.response" not in scope.get("extensions", {}):
         await send({"type": "websocket.close", "code": _POLICY_VIOLATION})
         return

@@ -14,6 +14,9 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 
 from adjudicate.errors import STATUS, AdjudicateError, Code, RequestError
+from executors.gateway.asked import ASKED
+from executors.gateway.tracing import refused
+from executors.shared.telemetry.tracing import current_trace_id
 
 PROBLEM = "application/problem+json"
 RETRY_AFTER_S = {429: 1, 503: 2}
@@ -36,6 +39,8 @@ _ROUTING = {
 def problem(error: AdjudicateError, headers: Mapping[str, str] | None = None) -> Response:
     """The response of an error: `application/problem+json`, with `Retry-After` (whole seconds)
     where waiting helps and `WWW-Authenticate` where a key does."""
+    if (asked := ASKED.get()) is not None:
+        asked.refused(error)
     status = STATUS[error.code]
     retry_after = retry_after_of(error)
     body: dict[str, Any] = {
@@ -44,7 +49,9 @@ def problem(error: AdjudicateError, headers: Mapping[str, str] | None = None) ->
         "status": status.http,
         "detail": error.detail,
         "code": str(error.code),
+        "trace_id": current_trace_id(),
     }
+    refused(error)
     sent = dict(headers or {})
     if retry_after is not None:
         body["retry_after"] = retry_after
@@ -95,6 +102,8 @@ def install_problems(app: FastAPI, docs: str = "") -> None:
         return problem(RequestError(code, detail), headers)
 
     async def gone(request: Request, error: Any) -> Response:
+        if (asked := ASKED.get()) is not None:
+            asked.counts = False
         return Response(status_code=_CLIENT_GONE)
 
     async def unexpected(request: Request, error: Exception) -> Response:

@@ -14,6 +14,7 @@ from functools import cache
 from typing import Any
 
 from docarray import BaseDoc
+from pydantic import BaseModel
 
 Schema = dict[str, Any]
 
@@ -78,6 +79,14 @@ def answered_of(document: type[BaseDoc], without: Iterable[str] = (), **replaced
     names = set(document.model_fields) - set(without)
     own = {"id": TEXT, "problem": maybe(ref("ItemProblem"))}
     return answered(_summary(document), **_fields(document, names, {**own, **replaced}))
+
+
+def of_model(model: type[BaseModel]) -> dict[str, Schema]:
+    """The components of an answer that is a pydantic model: itself, and what it is made of."""
+    whole = model.model_json_schema(
+        mode="serialization", ref_template="#/components/schemas/{model}"
+    )
+    return {**whole.pop("$defs", {}), model.__name__: whole}
 
 
 def _fields(document: type[BaseDoc], names: set[str], replaced: dict[str, Schema]) -> Schema:

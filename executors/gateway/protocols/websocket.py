@@ -13,14 +13,20 @@ from typing import Any
 
 import orjson
 from fastapi import FastAPI, WebSocket, WebSocketDisconnect
+from opentelemetry.semconv.attributes.http_attributes import HTTP_ROUTE
+from opentelemetry.trace import SpanKind
 
 from adjudicate.errors import STATUS, AdjudicateError, Code, RequestError, ServiceError
+from executors.gateway.asked import Asked, asked
 from executors.gateway.limits.budget import ByteBudget
 from executors.gateway.operations.api import Api
 from executors.gateway.operations.bodies import Body, parse_body
 from executors.gateway.protocols.operations import operations_of
 from executors.gateway.protocols.problems import install_problems, retry_after_of
 from executors.gateway.protocols.reader import known
+from executors.gateway.tracing import anew, name_operation, request_span
+from executors.shared.telemetry.spans import Form
+from executors.shared.telemetry.tracing import current_trace_id
 
 SUBPROTOCOL = "adjudicate.v1"
 """Chosen where the client offers it; one that offers none gets none."""
@@ -29,6 +35,8 @@ MAX_PENDING = 32
 """Operations of one connection that are under way; further frames wait in the socket."""
 
 _JINA = "/"
+_ROUTE = "/v1/stream"
+_FORM = Form(_ROUTE, SpanKind.SERVER, {HTTP_ROUTE: _ROUTE})
 _log = logging.getLogger(__name__)
 
 
@@ -41,7 +49,7 @@ def add_stream_route(app: FastAPI, api: Api, bodies: ByteBudget) -> None:
     app.router.routes = [route for route in app.routes if getattr(route, "path", "") == _JINA]
     install_problems(app)
 
-    @app.websocket("/v1/stream")
+    @app.websocket(_ROUTE)
     async def stream(websocket: WebSocket) -> None:
         offered = websocket.scope.get("subprotocols") or []
         await websocket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
@@ -84,28 +92,37 @@ class _Connection:
         self._places.release()
 
     async def _run(self, frame: str | bytes) -> None:
+        with anew(), request_span(_FORM), asked("ws") as request:
+            await self._answer_or_refuse(frame, request)
+
+    async def _answer_or_refuse(self, frame: str | bytes, request: Asked) -> None:
         request_id: Any = None
         try:
             body = parse_body(frame)
             request_id = body.pop("request_id", None)
             await self._answer(str(body.pop("op", "")), body, request_id)
+            return
         except AdjudicateError as error:
-            await self._refuse(request_id, error)
+            refusal = error
         except (WebSocketDisconnect, RuntimeError):
+            request.counts = False
             return  # the client has gone; there is nobody to tell
         except Exception:
             _log.exception("an operation of /v1/stream failed")
-            failed = ServiceError(Code.INTERNAL, "the service failed; the log has the details")
-            await self._refuse(request_id, failed)
+            refusal = ServiceError(Code.INTERNAL, "the service failed; the log has the details")
+        request.refused(refusal)
+        await self._refuse(request_id, refusal)
 
     async def _answer(self, name: str, body: Body, request_id: Any) -> None:
         if name == "review":
+            name_operation(_ROUTE, name)
             await self._review(known(body, "Review"), request_id)
             return
         operation = self._operations.get(name)
         if operation is None:
             among = ", ".join(("review", *self._operations))
             raise RequestError(Code.MALFORMED, f"op must be one of {among}")
+        name_operation(_ROUTE, name)
         answer = await operation(body)
         await self._send({"type": "result", "request_id": request_id, "body": answer})
 
@@ -138,6 +155,7 @@ def error_frame(request_id: Any, error: AdjudicateError) -> Body:
         "status": status.http,
         "title": status.title,
         "detail": error.detail,
+        "trace_id": current_trace_id(),
     }
     wait = retry_after_of(error)
     return frame if wait is None else {**frame, "retry_after": wait}

@@ -19,9 +19,11 @@ from jina.serve.runtimes.gateway.graph.topology_graph import TopologyGraph
 from jina.types.request.data import DataRequest
 
 from adjudicate.errors import Code, ConfigurationError, ServiceError
+from executors.gateway.routing.counting import count_decided
 from executors.gateway.routing.merging import Merging
 from executors.gateway.routing.optional import SAYS_MISSING, UNREACHABLE, Absence
 from executors.gateway.routing.pictures import READERS, Pictures, chosen, documents
+from executors.gateway.routing.times import AdTimes
 from executors.gateway.routing.timing import ARRIVED, note_times
 from executors.gateway.routing.when import condition
 
@@ -142,6 +144,8 @@ class RoomGraph:
         if len(last) != 1:
             raise ConfigurationError(f"flow.yml: one room must be the last, not {last}.")
         self._last = last[0]
+        self.times = AdTimes()
+        """Of the ads that came back."""
         for name, seconds in (patience or {}).items():
             if name in self._stops and self._is_optional(name):
                 self._stops[name].absence = Absence(name, seconds)
@@ -170,7 +174,8 @@ class RoomGraph:
             walk.end()
         if answer is None:
             raise ServiceError(Code.INTERNAL, f"nothing was left for the {self._last}")
-        note_times(answer, walk.asked, ARRIVED.get() or walk.started)
+        note_times(answer, walk.asked, ARRIVED.get() or walk.started, self.times)
+        count_decided(answer)
         return answer
 
 

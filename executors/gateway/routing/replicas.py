@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from docarray import DocList
+from docarray import BaseDoc, DocList
 from grpc.aio import AioRpcError
 from jina.proto import jina_pb2
 from jina.serve.networking import GrpcConnectionPool
@@ -13,13 +13,17 @@ from adjudicate.errors import Code, ServiceError
 
 
 async def ask_each(
-    pool: GrpcConnectionPool, request: DataRequest, room: str, endpoint: str
+    pool: GrpcConnectionPool,
+    request: DataRequest,
+    room: str,
+    endpoint: str,
+    answers_are: type[BaseDoc] = ModelVersion,
 ) -> DataRequest:
     """The answers of all replicas in one, asked one after another, so that the others serve.
 
-    A replica that does not answer gives its problem as a `ModelVersion`. Raises `ServiceError` when
-    none does. On Kubernetes the pool knows a room by one address, its
-    service: then this is one replica, whichever takes the request.
+    A replica that does not answer gives its problem as one of `answers_are`. Raises `ServiceError`
+    when none does. On Kubernetes the pool knows a room by one address, its service: then this is
+    one replica, whichever takes the request.
     """
     replicas = pool._connections.get_replicas(room, True)
     answers: list[DataRequest] = []
@@ -40,23 +44,23 @@ async def ask_each(
             await replicas.reset_connection(connection.address, room)
     if not answers:
         raise ServiceError(Code.ROOM_UNAVAILABLE, f"The {room} is not answering.")
-    return _joined(answers, missing)
+    return _joined(answers, missing, answers_are)
 
 
-def _joined(answers: list[DataRequest], missing: int) -> DataRequest:
+def _joined(answers: list[DataRequest], missing: int, kind: type[BaseDoc]) -> DataRequest:
     """One answer with the documents of all; the first error instead where there is one."""
     for answer in answers:
         if answer.status.code == jina_pb2.StatusProto.ERROR:
             return answer
     problem = Problem(code=Code.ROOM_UNAVAILABLE, detail="a replica does not answer")
-    models = [model for answer in answers for model in _documents(answer)] + [
-        ModelVersion(id="", problem=problem) for _ in range(missing)
+    documents = [one for answer in answers for one in _documents(answer, kind)] + [
+        kind(id="", problem=problem) for _ in range(missing)
     ]
     whole = answers[0]
-    whole.data.docs = DocList[ModelVersion](models)
+    whole.data.docs = DocList[kind](documents)
     return whole
 
 
-def _documents(answer: DataRequest) -> list[ModelVersion]:
-    answer.document_array_cls = DocList[ModelVersion]
+def _documents(answer: DataRequest, kind: type[BaseDoc]) -> list[BaseDoc]:
+    answer.document_array_cls = DocList[kind]
     return list(answer.data.docs)

@@ -17,13 +17,22 @@ from jina.types.request.data import DataRequest
 
 from adjudicate.documents import Ad, Decision, RoomStatus
 from adjudicate.errors import AdjudicateError, Code, RequestError, ServiceError
-from executors.gateway.door import Door
+from executors.gateway.asked import asked
+from executors.gateway.caller import PROTOCOL
+from executors.gateway.door import NEEDS, Door
 from executors.gateway.fetch.fetching import Fetching
 from executors.gateway.routing.graph import RoomGraph
+from executors.gateway.routing.pictures import documents
 from executors.gateway.routing.replicas import ask_each
+from executors.gateway.routing.reports import Reports
+from executors.gateway.routing.statuses import Health, status_of
 from executors.gateway.routing.timing import ARRIVED
+from executors.gateway.routing.tracing import traced
+from executors.gateway.tracing import NOISE, refused, request_span
+from executors.shared.telemetry.tracing import current_trace_id, room_form
 
 REVIEW = "/review"
+UNKNOWN = "/unknown"
 ROOMS = ("encoder", "library", "judge", "ledger")
 DIRECT: dict[str, tuple[str, ...]] = {
     "/embed": ("encoder",),
@@ -44,6 +53,9 @@ DIRECT: dict[str, tuple[str, ...]] = {
     "/models/list": ("judge",),
     "/models/load": ("judge",),
     "/decision": ("ledger",),
+    "/decision/verdict": ("ledger",),
+    "/quality": ("library", "ledger"),
+    "/quality/reference": ("library",),
 }
 """Endpoints that need only some rooms, in order. The Flow's graph would send them on to all, and
 its `when` filter would drop their documents."""
@@ -89,8 +101,11 @@ class Rooms:
         self.door = door
         self.fetching: Fetching | None = None
         """Where pictures come from that ads name by URL; None: from nowhere."""
+        self.health: Health | None = None
+        """What is known from canaries; None: they are not sent."""
         self._pool = streamer._connection_pool
         self._flow = RoomGraph(streamer.topology_graph, self._pool, patience)
+        self.reports = Reports(self._pool, ROOMS, self._flow.times)
         self._max_ads = max_ads
         streamer._streamer._request_handler = self.handle
 
@@ -155,10 +170,15 @@ class Rooms:
 
         `admitted` is called when the request is through the door.
         """
-        try:
-            return await self._dispatch(request, admitted)
-        except AdjudicateError as error:
-            return refusal(request, error)
+        endpoint = request.header.exec_endpoint
+        known = endpoint if endpoint in NEEDS else UNKNOWN
+        with request_span(room_form(f"gateway{known}"), recorded=known not in NOISE):
+            try:
+                with asked(PROTOCOL.get()):
+                    return await self._dispatch(request, admitted)
+            except AdjudicateError as error:
+                refused(error)
+                return refusal(request, error)
 
     async def _dispatch(
         self, request: DataRequest, admitted: Callable[[], None] | None = None
@@ -174,7 +194,9 @@ class Rooms:
     async def _answered(self, request: DataRequest) -> DataRequest:
         try:
             async with self.fetching.pictures(request) if self.fetching else nullcontext():
-                response = await self._route(request)
+                with traced(request) as spans:
+                    response = await self._route(request)
+                    spans.answered(documents(response))
         except InternalNetworkError as error:
             raise _service_error(error) from error
         if response.status.code == jina_pb2.StatusProto.ERROR:
@@ -192,7 +214,9 @@ class Rooms:
             if room not in ROOMS:
                 known = ", ".join(ROOMS)
                 raise RequestError(Code.NOT_FOUND, f"/status wants a target_executor of {known}")
-            return self._through(request, (room,))
+            return status_of(room, request, self._through(request, (room,)), self.health)
+        if endpoint == "/report":
+            return self.reports.answer(request)
         if endpoint in EACH_REPLICA:
             (room,) = DIRECT[endpoint]
             request.header.target_executor = ""
@@ -254,6 +278,8 @@ def refusal(request: DataRequest, error: AdjudicateError) -> DataRequest:
     response.header.status.exception.args.append(str(error))
     if error.retry_after is not None:
         response.header.status.exception.args.append(f"retry-after: {error.retry_after:g}")
+    if trace_id := current_trace_id():
+        response.header.status.exception.args.append(f"trace-id: {trace_id}")
     return response
 
 

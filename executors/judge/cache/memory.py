@@ -13,6 +13,7 @@ class MemoryStore:
 
     kind = "memory"
     errors = 0
+    failing = False
 
     def __init__(
         self, entries: int, ttl_s: float, timer: Callable[[], float] = time.monotonic

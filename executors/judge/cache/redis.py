@@ -57,6 +57,11 @@ class RedisStore:
         self._quiet_until = 0.0
         self.errors = 0
 
+    @property
+    def failing(self) -> bool:
+        """As `Store`."""
+        return time.monotonic() < self._quiet_until
+
     async def get(self, key: str) -> bytes | None:
         """As `Store`."""
         found = await self._unless_down(self._redis.get, PREFIX + key)
@@ -74,14 +79,14 @@ class RedisStore:
         self, call: Callable[..., Awaitable[Value]], *given: Any
     ) -> Value | None:
         """What a call of Redis returns; None where it fails, and for a while after that."""
-        if time.monotonic() < self._quiet_until:
+        if self.failing:
             return None
         try:
             async with asyncio.timeout(TIMEOUT_S):
                 return await call(*given)
         except (RedisError, OSError, TimeoutError) as error:
             self.errors += 1
-            if time.monotonic() >= self._quiet_until:  # one line for all calls that fail together
+            if not self.failing:  # one line for all calls that fail together
                 logger.warning("the verdict cache does not answer: %s", type(error).__name__)
             self._quiet_until = time.monotonic() + BACKOFF_S
             return None

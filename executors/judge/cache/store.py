@@ -12,6 +12,11 @@ class Store(Protocol):
     errors: int
     """Calls that did not reach it, or that it refused."""
 
+    @property
+    def failing(self) -> bool:
+        """Whether it could not be asked just now: what it does not return may be there."""
+        ...
+
     async def get(self, key: str) -> bytes | None:
         """Return what was put there, None when it is not there or cannot be had now."""
         ...

@@ -10,6 +10,7 @@ from executors.judge.cache.memory import MemoryStore
 from executors.judge.cache.redis import RedisStore
 from executors.judge.cache.store import Store
 from executors.shared.settings import JudgeSettings
+from executors.shared.telemetry.catalogue import CACHE_LOOKUPS
 
 
 class Verdicts:
@@ -38,8 +39,11 @@ class Verdicts:
         opinion = load(data) if data is not None else None
         if opinion is None or not _answered(opinion, explain_above):
             self._misses += 1
+            result = "error" if data is None and self._store.failing else "miss"
+            CACHE_LOOKUPS.add(1, {"cache": "verdict", "result": result})
             return None
         self._hits += 1
+        CACHE_LOOKUPS.add(1, {"cache": "verdict", "result": "hit"})
         if opinion.violation > explain_above:
             return opinion
         return Opinion(opinion.violation, opinion.instruction, None, opinion.notes)

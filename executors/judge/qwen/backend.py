@@ -12,6 +12,7 @@ from contextlib import nullcontext
 from executors.judge.backend import OnBatch, Opinion, Question
 from executors.judge.qwen.engine import Engine
 from executors.judge.qwen.inputs import Prepared
+from executors.judge.tracing import note_batch
 from executors.shared.batcher import Batcher, Closed, Expired
 from executors.shared.memory import OutOfMemory
 from executors.shared.settings import JudgeSettings
@@ -85,7 +86,9 @@ class QwenBackend:
     def _opinions(self, rows: Sequence[Prepared]) -> list[Opinion | OutOfMemory]:
         around = self._on_batch or (lambda _: nullcontext())
         with around([row.question for row in rows]):
-            return self.engine.opinions(rows)
+            opinions = self.engine.opinions(rows)
+            note_batch(self, (o.tokens for o in opinions if isinstance(o, Opinion)))
+            return opinions
 
     async def _prepared(self, question: Question, deadline: float | None) -> Prepared:
         if self._closed:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import torch
 
-from executors.judge.backend import Opinion, Question
+from executors.judge.backend import Opinion, Question, Tokens
 from executors.judge.prompt import Style
 from executors.judge.qwen.admission import Admission, Shape
 from executors.judge.qwen.chat import Chat
@@ -26,6 +26,10 @@ from executors.shared.settings import JudgeSettings
 
 _PREFIX_BYTES = 512 * 1024 * 1024
 """Of the prefix cache, or a tenth of what one batch may take where that is less."""
+
+
+_NOTHING: tuple[str | None, int] = (None, 0)
+"""The answer of a row that was asked for none, and its tokens."""
 
 
 class Engine:
@@ -130,21 +134,28 @@ class Engine:
         ]
         written = self._answers(rows, judged, chosen)
         self._counts.update(
-            judged=len(rows),
+            judged=sum(not row.question.canary for row in rows),
             batches=1,
             answers=len(chosen),
-            prompt_tokens=sum(row.load.tokens + row.load.prefix for row in rows),
+            prompt_tokens=sum(map(_read_tokens, rows)),
         )
-        return [
-            answer
-            if isinstance(answer := written.get(place), OutOfMemory)
-            else Opinion(violation[place], instruction[place], answer, row.notes)
-            for place, row in enumerate(rows)
-        ]
+        opinions: list[Opinion | OutOfMemory] = []
+        for place, row in enumerate(rows):
+            answer = written.get(place, _NOTHING)
+            if isinstance(answer, OutOfMemory):
+                opinions.append(answer)
+                continue
+            text, count = answer
+            tokens = Tokens(_read_tokens(row), count)
+            opinions.append(
+                Opinion(violation[place], instruction[place], text, row.notes, tokens=tokens)
+            )
+        return opinions
 
     def _answers(
         self, rows: Sequence[Prepared], judged: Judged, chosen: Sequence[int]
-    ) -> dict[int, str | OutOfMemory]:
+    ) -> dict[int, tuple[str | None, int] | OutOfMemory]:
+        """The answers of the chosen rows, each with its tokens."""
         if not chosen:
             return {}
         pairs = [(place, rows[place]) for place in chosen]
@@ -153,17 +164,21 @@ class Engine:
             lambda part: self._writer.write(rows, judged, [place for place, _ in part]),
             give_back,
         )
-        answers: dict[int, str | OutOfMemory] = {}
+        answers: dict[int, tuple[str | None, int] | OutOfMemory] = {}
         for place, tokens in zip(chosen, found, strict=True):
             if isinstance(tokens, OutOfMemory):
                 answers[place] = tokens
             else:
-                answers[place] = self._chat.text(tokens)
+                answers[place] = self._chat.text(tokens), len(tokens)
                 self._counts["written_tokens"] += len(tokens)
         return answers
 
     def _fits(self, rows: Sequence[Prepared], share: float) -> int:
         return self._admission.fill([row.load for row in rows], share)
+
+
+def _read_tokens(row: Prepared) -> int:
+    return row.load.tokens + row.load.prefix
 
 
 def _neighbours(rows: Sequence[Prepared]) -> list[int]:

@@ -13,6 +13,7 @@ from torch import Tensor
 from executors.judge.qwen.attention import attend
 from executors.judge.qwen.forward import run
 from executors.judge.qwen.positions import positions
+from executors.shared.telemetry.catalogue import CACHE_LOOKUPS
 
 Tokens = tuple[int, ...]
 
@@ -45,6 +46,7 @@ class PrefixCache:
     def get(self, tokens: Tokens) -> Prefix:
         """Return the prefix of these tokens, computed now if it is not at hand."""
         kept = self._kept.get(tokens)
+        CACHE_LOOKUPS.add(1, {"cache": "prefix", "result": "miss" if kept is None else "hit"})
         if kept is not None:
             return kept
         prefix = self._compute(tokens)

@@ -7,9 +7,10 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from executors.judge.answer import UnusableAnswer, json_schema
-from executors.judge.backend import JudgeUnavailable, Question, QuestionRefused
+from executors.judge.backend import JudgeUnavailable, Question, QuestionRefused, Tokens
 from executors.judge.prompt import Style
 from executors.judge.server.calls import Calls
 from executors.judge.server.chat import chat
@@ -17,6 +18,7 @@ from executors.judge.server.errors import NotTaken
 from executors.judge.server.forms import Form, Forms
 from executors.judge.server.labels import Label, read_labels, schema
 from executors.judge.server.reply import Reply
+from executors.judge.tracing import chat_span, note_usage
 from executors.shared.settings import JudgeSettings
 
 VERDICT_TOKENS = 64
@@ -53,13 +55,15 @@ class Wish:
 class Asking:
     """Puts questions to one model of one server, in the form that the server takes.
 
-    Both methods raise what `Calls.ask` raises, and `QuestionRefused` where a server that has
-    answered others will not have this ad.
+    `costs` gets what each answer cost, None where the server does not say. Both methods raise what
+    `Calls.ask` raises, and `QuestionRefused` where a server that has answered others will not have
+    this ad.
     """
 
     def __init__(self, calls: Calls, settings: JudgeSettings, style: Style) -> None:
         self._calls = calls
         self._model = settings.model
+        self._url = urlsplit(settings.url)
         self._answer_tokens = settings.max_new_tokens or ANSWER_TOKENS
         self._style = style
         self._for_labels, self._for_answers = Forms(logprobs=True), Forms(logprobs=False)
@@ -70,7 +74,11 @@ class Asking:
         return self._for_labels.now
 
     async def labels(
-        self, question: Question, picture: str | None, deadline: float | None
+        self,
+        question: Question,
+        picture: str | None,
+        deadline: float | None,
+        costs: list[Tokens | None],
     ) -> dict[str, Label]:
         """`violation` and `instruction`; `picture` is a data URL.
 
@@ -86,18 +94,27 @@ class Asking:
 
             wish = Wish("verdict", schema(keys), VERDICT_TOKENS, self._for_labels)
             reply = await self._ask(question, wish, chat_for, deadline)
+            costs.append(reply.cost)
             try:
                 labels |= read_labels(reply, keys)
             except UnusableAnswer as error:
                 raise JudgeUnavailable("unreadable_verdict", str(error)) from None
         return labels
 
-    async def answer(self, question: Question, picture: str | None, deadline: float | None) -> str:
+    async def answer(
+        self,
+        question: Question,
+        picture: str | None,
+        deadline: float | None,
+        costs: list[Tokens | None],
+    ) -> str:
         """The written answer, of the schema in executors/judge/answer.py where the server can."""
         wanted = json_schema(len(question.rules), rationale=self._style == "full")
         asked = chat(self._style, question, picture)
         wish = Wish("answer", wanted, self._answer_tokens, self._for_answers)
-        return (await self._ask(question, wish, lambda _: asked, deadline)).text
+        reply = await self._ask(question, wish, lambda _: asked, deadline)
+        costs.append(reply.cost)
+        return reply.text
 
     async def _ask(
         self,
@@ -116,11 +133,8 @@ class Asking:
                 "max_tokens": wish.tokens,
                 **form.parameters(wish.name, wish.schema),
             }
-            # It came with the ad: whatever else stands there must not become a header.
-            if _TRACEPARENT.fullmatch(question.traceparent or ""):
-                request["extra_headers"] = {"traceparent": question.traceparent}
             try:
-                reply = await self._calls.ask(request, deadline)
+                reply = await self._send(question, request, deadline)
             except NotTaken as error:
                 lower = forms.after(form, error)
                 if lower is None:
@@ -132,6 +146,19 @@ class Asking:
                 forms.taken(form)
                 return reply
         raise AssertionError("a form is left, or the refusal was raised")
+
+    async def _send(
+        self, question: Question, request: dict[str, Any], deadline: float | None
+    ) -> Reply:
+        tokens = request["max_tokens"]
+        with chat_span(question.traceparent, self._model, tokens, self._url) as span:
+            traceparent = question.traceparent if span is None else span.traceparent
+            # It came with the ad: whatever else stands there must not become a header.
+            if _TRACEPARENT.fullmatch(traceparent or ""):
+                request["extra_headers"] = {"traceparent": traceparent}
+            reply = await self._calls.ask(request, deadline)
+            note_usage(span, reply)
+            return reply
 
     def _refused(self, error: NotTaken) -> Exception:
         others = self._for_labels.known

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from executors.judge.backend import Tokens
 from executors.judge.server.errors import garbage
 
 
@@ -26,6 +27,8 @@ class Reply:
     text: str
     tokens: tuple[Token, ...] = ()
     """Empty where the server says nothing of probabilities."""
+    cost: Tokens | None = None
+    """None where the server does not say."""
 
 
 def read(completion: Any) -> Reply:
@@ -40,7 +43,8 @@ def read(completion: Any) -> Reply:
     text = getattr(getattr(choices[0], "message", None), "content", None)
     if not isinstance(text, str):
         raise garbage("the answer has no text")
-    return Reply(text, _tokens(getattr(choices[0], "logprobs", None)))
+    logprobs = getattr(choices[0], "logprobs", None)
+    return Reply(text, _tokens(logprobs), _cost(getattr(completion, "usage", None)))
 
 
 def _tokens(logprobs: Any) -> tuple[Token, ...]:
@@ -56,6 +60,12 @@ def _tokens(logprobs: Any) -> tuple[Token, ...]:
         )
     except (AttributeError, TypeError, ValueError):
         return ()
+
+
+def _cost(usage: Any) -> Tokens | None:
+    counts = [getattr(usage, name, None) for name in ("prompt_tokens", "completion_tokens")]
+    read, written = (count if isinstance(count, int) and count >= 0 else None for count in counts)
+    return None if read is None or written is None else Tokens(read, written)
 
 
 def _number(logprob: Any) -> float:

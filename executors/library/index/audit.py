@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from executors.library.index.base import Floors, Hit, Mask, Vectors
+from executors.shared.telemetry.catalogue import SEARCH_AUDITED
 
 WAITING = 64
 """Queries that may wait; a burst beyond is not audited, and counted as skipped."""
@@ -91,6 +92,8 @@ class Audit:
                 expected = {hit.place for hit in self._exact([task.ad], task.floors, task.live)[0]}
                 found = len(expected & task.found)
                 self._count(queries=1, expected=len(expected), found=found)
+                SEARCH_AUDITED.add(found, {"result": "found"})
+                SEARCH_AUDITED.add(len(expected) - found, {"result": "missed"})
                 if found < len(expected):
                     logger.warning("of %d matches %d were found", len(expected), found)
             except Exception:

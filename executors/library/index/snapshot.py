@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import overload
 
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 from executors.library.index.base import Floors, Hit, Mask, Modality, VectorIndex, Vectors
 from executors.library.store import Entry
 from executors.library.thresholds import Signal
+from executors.shared.telemetry.catalogue import SEARCH_SECONDS
 
 MODALITY: Mapping[Signal, Modality] = {"image": "image", "text": "text", "image-text": "text"}
 """What of the exemplars a signal compares the ad with."""
@@ -84,11 +87,19 @@ class Snapshot:
 
         `floors`: `[P]` cosines by place; +inf for an exemplar that cannot match.
         """
-        return self.indexes[MODALITY[signal]].search(ads, floors, self.live)
+        with self._timed():
+            return self.indexes[MODALITY[signal]].search(ads, floors, self.live)
 
     def nearest(self, signal: Signal, ads: Sequence[Vectors], limit: int) -> list[list[Hit]]:
         """For each ad the `limit` most similar exemplars, whatever their similarity."""
-        return self.indexes[MODALITY[signal]].nearest(ads, limit, self.live)
+        with self._timed():
+            return self.indexes[MODALITY[signal]].nearest(ads, limit, self.live)
+
+    @contextmanager
+    def _timed(self) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        SEARCH_SECONDS.record(time.perf_counter() - started, {"index": self.kind})
 
     def facts(self) -> dict[str, int]:
         """The counters of both indexes together."""

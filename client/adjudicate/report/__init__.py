@@ -1,0 +1,1 @@
+"""What the service did over a window of time: `adjudicate report`."""

@@ -1,0 +1,52 @@
+"""The report over the three transports."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from docarray import DocList
+
+from adjudicate.documents import RoomReport
+from adjudicate.errors import Code, ServiceError
+from adjudicate.report.merge import merge
+from adjudicate.report.model import Report
+
+
+class GrpcReports:
+    """By the gateway's endpoint, which answers for all rooms."""
+
+    async def report(self, asked: RoomReport) -> Report:
+        """What each process tells, in one."""
+        found = await self._post("/report", DocList[RoomReport]([asked]), RoomReport)
+        try:
+            return merge(found)
+        except ValueError as error:
+            raise _no_report(error) from error
+
+    async def _post(
+        self, endpoint: str, docs: DocList[Any], answer: Any, *, rooms: str = ""
+    ) -> list[Any]:
+        """The transport's."""
+        raise NotImplementedError
+
+
+class JsonReports:
+    """By the operation of HTTP and WebSocket."""
+
+    async def call(self, op: str, body: dict[str, Any]) -> dict[str, Any]:
+        """The transport's."""
+        raise NotImplementedError
+
+    async def report(self, asked: RoomReport) -> Report:
+        """As the gateway made it."""
+        said = {name: getattr(asked, name) for name in ("window", "since", "until")}
+        answer = await self.call("report", {name: text for name, text in said.items() if text})
+        try:
+            return Report.model_validate(answer)
+        except ValueError as error:
+            raise _no_report(error) from error
+
+
+def _no_report(error: ValueError) -> ServiceError:
+    first = str(error).splitlines()[0]
+    return ServiceError(Code.INTERNAL, f"The answer holds no report: {first}")

@@ -1,0 +1,1 @@
+"""Canaries through every room and replica, and what is known from them."""

@@ -1,0 +1,33 @@
+"""Round the HTTP application: each request is counted, whoever answers or refuses it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from executors.gateway.access.asgi import PROBES
+from executors.gateway.asked import asked
+from executors.gateway.protocols.pages import ASSETS, DOCS
+
+
+class Counted:
+    """An ASGI application round another. Probes and the pages of the docs do not count."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._app, name)  # Jina looks at the application's routes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """As every ASGI application."""
+        if scope["type"] != "http" or _is_no_request(scope["path"]):
+            await self._app(scope, receive, send)
+            return
+        with asked("http"):
+            await self._app(scope, receive, send)
+
+
+def _is_no_request(path: str) -> bool:
+    return path in PROBES or path in (DOCS, "/openapi.json") or path.startswith(f"{ASSETS}/")

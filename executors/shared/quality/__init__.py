@@ -1,0 +1,1 @@
+"""The statistics of quality over time, and the thread that keeps them fresh."""
