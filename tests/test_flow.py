@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from executors.flow import Backoff
 from executors.shared.settings import SupervisorSettings
+from executors.supervisor.place import Backoff
 
 
 class Clock:

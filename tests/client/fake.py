@@ -40,9 +40,11 @@ from adjudicate.documents import (
     Lookup,
     Match,
     Problem,
+    RoomReport,
     RoomStatus,
 )
 from adjudicate.errors import STATUS, AdjudicateError, Code
+from adjudicate.report.merge import merge
 from adjudicate.tracing import trace_id
 from adjudicate.transports.faults import fault
 from tests.client.fake_library import FakeLibrary
@@ -77,6 +79,10 @@ class FakeService:
         self.in_flight = self.most_in_flight = 0
         self.decided: dict[str, Decision] = {}
         self.library = FakeLibrary()
+        self.reports: list[RoomReport] = []
+        """What the processes tell when a report is asked for."""
+        self.windows: list[dict[str, str]] = []
+        """That were asked for."""
 
     @property
     def exemplars(self) -> dict[str, Exemplar]:
@@ -159,6 +165,11 @@ class FakeService:
     def rooms(self) -> list[RoomStatus]:
         return [RoomStatus(room=room, ready=room != self.room_down) for room in ROOMS]
 
+    def report(self, asked: dict[str, Any]) -> list[RoomReport]:
+        names = ("window", "since", "until")
+        self.windows.append({name: asked[name] for name in names if asked.get(name)})
+        return self.reports
+
     async def operation(self, op: str, body: dict[str, Any]) -> Any:
         """What HTTP and WebSocket answer."""
         self.refuse()
@@ -172,6 +183,9 @@ class FakeService:
             return self.library_operation(op.removeprefix("library."), body)
         if op == "decisions":
             return {"decisions": _json(list(self.decided.values())[: int(body["limit"])])}
+        if op == "report":
+            told = self.report(body)
+            return merge(told).model_dump(mode="json") if told else {}
         if op == "status":
             return {"rooms": _json(self.rooms())}
         if body["id"] not in self.decided:
@@ -279,6 +293,8 @@ class GrpcDoor(jina_pb2_grpc.JinaSingleDataRequestRPCServicer):
             if found[0].room == service.room_down:
                 raise fault(Code.ROOM_UNAVAILABLE, "no answer")
             return DocList[RoomStatus](found)
+        if endpoint == "/report":
+            return DocList[RoomReport](service.report(dict(sent(RoomReport)[0])))
         if endpoint == "/embed":
             assert rooms == "^encoder$"
             return DocList[Case]([service.embed(ad) for ad in sent(Ad)])
@@ -371,6 +387,7 @@ def http_door(service: FakeService) -> Starlette:
         ("GET", "/v1/decisions/{id}"): "decision",
         ("GET", "/v1/decisions"): "decisions",
         ("GET", "/v1/status"): "status",
+        ("GET", "/v1/report"): "report",
     }
     return Starlette(routes=[Route(path, answer, methods=[method]) for method, path in operations])
 

@@ -1,16 +1,22 @@
-"""A real OTLP receiver: a gRPC server that keeps the spans it is sent."""
+"""A real OTLP receiver: a gRPC server that keeps the spans it is sent, and takes metrics."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
+from opentelemetry.proto.collector.metrics.v1 import (
+    metrics_service_pb2,
+    metrics_service_pb2_grpc,
+)
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
+from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
 
 @dataclass(frozen=True)
@@ -24,17 +30,26 @@ class ReceivedSpan:
     service: str
     links: tuple[str, ...] = field(default=())
     """The trace ids that the span links to."""
+    linked: tuple[str, ...] = field(default=())
+    """And the ids of the spans."""
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    failed: str = ""
+    """What its status says, if that is an error."""
 
 
 class OtlpReceiver(trace_service_pb2_grpc.TraceServiceServicer):
     """Listens on a free port from `start` to `stop`."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
         self._lock = threading.Lock()
+        self.metadata: dict[str, str] = {}
+        """Of the last export of traces."""
+        self._seen = bytearray()
         self._traces: dict[str, list[ReceivedSpan]] = defaultdict(list)
         self._server = grpc.server(ThreadPoolExecutor(4))
         trace_service_pb2_grpc.add_TraceServiceServicer_to_server(self, self._server)
-        self.port = self._server.add_insecure_port("127.0.0.1:0")
+        metrics_service_pb2_grpc.add_MetricsServiceServicer_to_server(_TakesMetrics(), self._server)
+        self.port = self._server.add_insecure_port(f"127.0.0.1:{port}")
 
     def start(self) -> None:
         self._server.start()
@@ -45,6 +60,8 @@ class OtlpReceiver(trace_service_pb2_grpc.TraceServiceServicer):
     def Export(self, request: Any, context: Any) -> Any:
         """The OTLP method. Keeps every span of the request."""
         with self._lock:
+            self.metadata = {name: str(value) for name, value in context.invocation_metadata()}
+            self._seen += request.SerializeToString()
             for resource in request.resource_spans:
                 attributes = {
                     item.key: item.value.string_value for item in resource.resource.attributes
@@ -62,6 +79,12 @@ class OtlpReceiver(trace_service_pb2_grpc.TraceServiceServicer):
             name=span.name,
             service=service,
             links=tuple(link.trace_id.hex() for link in span.links),
+            linked=tuple(link.span_id.hex() for link in span.links),
+            attributes={
+                each.key: getattr(each.value, each.value.WhichOneof("value") or "string_value")
+                for each in span.attributes
+            },
+            failed=span.status.message if span.status.code == Status.STATUS_CODE_ERROR else "",
         )
         self._traces[received.trace_id].append(received)
 
@@ -74,6 +97,20 @@ class OtlpReceiver(trace_service_pb2_grpc.TraceServiceServicer):
         """Every span so far."""
         with self._lock:
             return [span for spans in self._traces.values() for span in spans]
+
+    def bytes_seen(self) -> bytes:
+        """Every export of spans, as it was on the wire."""
+        with self._lock:
+            return bytes(self._seen)
+
+    def wait_for(
+        self, trace_id: str, wanted: Callable[[list[ReceivedSpan]], bool], seconds: float
+    ) -> list[ReceivedSpan]:
+        """The spans of a trace, as soon as they are as wanted, or after `seconds`."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and not wanted(self.spans(trace_id)):
+            time.sleep(0.1)
+        return self.spans(trace_id)
 
     def wait_for_services(self, trace_id: str, services: set[str], seconds: float) -> set[str]:
         """The services seen in a trace, as soon as all of `services` are, or after `seconds`."""
@@ -94,3 +131,9 @@ class OtlpReceiver(trace_service_pb2_grpc.TraceServiceServicer):
                 return True
             time.sleep(0.2)
         return False
+
+
+class _TakesMetrics(metrics_service_pb2_grpc.MetricsServiceServicer):
+    def Export(self, request: Any, context: Any) -> Any:
+        """Takes them, and keeps nothing."""
+        return metrics_service_pb2.ExportMetricsServiceResponse()

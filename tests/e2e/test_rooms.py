@@ -1,24 +1,17 @@
-"""What the rooms do together: batches, routing to the judge, one trace, a killed encoder."""
+"""What the rooms do together: batches, routing to the judge, a killed encoder."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import signal
-import time
 from collections.abc import Callable
 
 import numpy as np
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from adjudicate import Ad, AsyncClient
 from tests.e2e.conftest import AUDIT_SHARE, plain_ads, sample_ad, sample_rows
-from tests.e2e.otlp import OtlpReceiver
 from tests.e2e.service import Service
-
-ROOMS = {"gateway", "encoder", "library", "judge", "ledger"}
 
 
 def counter(service: Service, room: str, name: str) -> int:
@@ -91,39 +84,6 @@ async def test_an_unflagged_ad_does_not_wait_behind_the_judge(service: Service) 
         assert not behind.done()
         assert not any(decision.judged for decision in decided)
         assert sum(decision.judged for decision in await behind) > len(flagged) / 2
-
-
-async def test_one_review_is_one_connected_trace(service: Service, receiver: OtlpReceiver) -> None:
-    spans = InMemorySpanExporter()
-    provider = TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(spans))
-    tracer = provider.get_tracer("test")
-    flagged = next(row for row in sample_rows() if row["kind"] == "image" and row["rule"])
-    for url in service.urls.values():
-        with tracer.start_as_current_span("advertiser's upload") as upload:
-            async with AsyncClient(url) as client:
-                (decided,) = await client.review_all([sample_ad(flagged)])
-        trace_id = format(upload.get_span_context().trace_id, "032x")
-        assert decided.trace_id == trace_id
-        seen = await asyncio.to_thread(receiver.wait_for_services, trace_id, ROOMS, 30)
-        assert seen >= ROOMS, url
-        # Everything that the rooms sent hangs below the client: its span is the only one missing.
-        assert await asyncio.to_thread(receiver.wait_for_one_root, trace_id, 30), url
-
-
-async def test_a_batch_span_links_to_the_trace_of_each_ad_in_it(
-    service: Service, receiver: OtlpReceiver
-) -> None:
-    async with AsyncClient(service.urls["grpc"], request_size=1, prefetch=32) as client:
-        decided = await client.review_all([Ad(text=f"linked {n}") for n in range(32)])
-    wanted = {decision.trace_id for decision in decided}
-    assert len(wanted) == 32
-    deadline = time.monotonic() + 30
-    linked: set[str] = set()
-    while time.monotonic() < deadline and not wanted <= linked:
-        linked = {link for span in receiver.all_spans() for link in span.links}
-        await asyncio.sleep(0.3)
-    assert wanted <= linked
 
 
 async def test_a_killed_encoder_comes_back_and_no_ad_is_lost(service: Service) -> None:

@@ -60,7 +60,7 @@ async def test_an_endpoint_takes_its_scope_and_one_that_nobody_listed_takes_admi
 
 
 def test_every_endpoint_has_a_scope() -> None:
-    assert {REVIEW, "/status", *DIRECT} == set(NEEDS)
+    assert {REVIEW, "/status", "/report", *DIRECT} == set(NEEDS)
 
 
 async def test_what_is_asked_inside_is_not_counted_again() -> None:

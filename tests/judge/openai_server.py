@@ -191,6 +191,8 @@ class ChatServer:
         """Of the requests to come, in order; then `fault` counts."""
         self.fault = OK
         self.gives_logprobs = True
+        self.usage: dict[str, int] | None = None
+        """What each answer says it cost."""
         self.refuses: set[str] = set()
         """Parameters that are answered with a 400."""
         self._socket = socket.socket()
@@ -300,6 +302,7 @@ class ChatServer:
             "object": "chat.completion",
             "created": int(time.time()),
             "model": NAME,
+            **({"usage": self.usage} if self.usage is not None else {}),
             "choices": [
                 {
                     "index": 0,

@@ -9,9 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 from docarray import DocList
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from adjudicate.documents import Case
 from adjudicate.images import EncodedImage
@@ -23,6 +20,7 @@ from executors.shared.settings import DecisionSettings, JudgeSettings, Settings
 from models.render.claims import COMPLIANT, VIOLATING, Claim
 from models.render.render import render
 from tests.services.redis import RedisServer
+from tests.telemetry.kept import keeping, traceparent
 
 
 def _settings(decision: DecisionSettings | None = None, **judge: Any) -> Settings:
@@ -197,25 +195,28 @@ async def test_a_violation_cannot_hide_behind_a_compliant_twin(room: Judge) -> N
     assert [case.verdict for case in cases] == ["compliant", "violation"] * 3
 
 
-async def test_a_batch_span_links_to_the_trace_of_each_ad(
-    room: Judge, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    spans = InMemorySpanExporter()
-    provider = TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(spans))
-    monkeypatch.setattr(room, "tracer", provider.get_tracer("test"))
-    traces = [f"{number:032x}" for number in (1, 2, 3)]
-    await _judge(
-        room,
-        *(
-            _copy_case(claim, text=f"{claim.text} {trace}", traceparent=f"00-{trace}-{1:016x}-01")
-            for claim, trace in zip(COMPLIANT, traces, strict=False)
-        ),
-    )
-    batches = [span for span in spans.get_finished_spans() if span.name == "judge.batch"]
-    linked = {format(link.context.trace_id, "032x") for span in batches for link in span.links}
-    assert linked == set(traces)
-    assert sum(span.attributes["batch.size"] for span in batches) == 3
+async def test_a_batchs_span_links_to_the_trace_of_each_ad_and_says_its_tokens(room: Judge) -> None:
+    came = [traceparent(number) for number in (1, 2, 3)]
+    texts = [f"{claim.text} {one}" for claim, one in zip(COMPLIANT, came, strict=False)]
+    before = _count(room, "prompt_tokens")
+    with keeping() as kept:
+        await _judge(
+            room,
+            *(
+                _copy_case(claim, text=text, traceparent=one)
+                for claim, text, one in zip(COMPLIANT, texts, came, strict=False)
+            ),
+        )
+    batches = kept.spans
+    assert all(span.name.startswith("chat ") for span in batches)
+    assert {link for span in batches for link in span.links} == set(came)
+    said = [span.attributes for span in batches]
+    assert sum(one["adjudicate.batch.size"] for one in said) == 3
+    tokens = sum(one["gen_ai.usage.input_tokens"] for one in said)
+    assert tokens == _count(room, "prompt_tokens") - before > 0
+    assert {one["adjudicate.device"] for one in said} == {"cpu"}
+    assert {one["gen_ai.operation.name"] for one in said} == {"chat"}
+    assert not any(text in str(said) for text in texts)
 
 
 async def test_the_status_says_versions_and_counts(room: Judge) -> None:
@@ -228,6 +229,19 @@ async def test_the_status_says_versions_and_counts(room: Judge) -> None:
     assert status.facts["cache"] == "memory"
     wanted = {"judged", "invalid", "batches", "waiting", "cache_hits", "cache_misses", "joined"}
     assert wanted <= set(status.counters)
+
+
+async def test_the_canary_is_judged_each_time_and_counts_for_nothing(room: Judge) -> None:
+    before, batches = dict(room.describe().counters), _count(room, "batches")
+    await room.try_canary()
+    await room.try_canary()
+    assert _count(room, "batches") == batches + 2
+    for name in ("judged", "judged_anew", "answers", "cache_entries"):
+        assert room.describe().counters.get(name) == before.get(name)
+    assert {name: bool(check()) for name, check in room.checks().items()} == {
+        "model": True,
+        "policy": True,
+    }
 
 
 async def test_replicas_share_verdicts_by_redis_and_outlive_it(redis_server: RedisServer) -> None:

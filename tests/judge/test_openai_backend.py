@@ -23,6 +23,7 @@ from executors.shared.batcher import Closed, Expired
 from executors.shared.policy import load_policy
 from executors.shared.settings import ROOT, JudgeSettings
 from tests.judge.openai_server import NAME, OK, ChatServer, Fault, free_port, shipped_writer
+from tests.telemetry.kept import keeping, traceparent
 
 LABELS = '{"violation": true, "instruction": false}'
 QUICK = Fault(text=LABELS)
@@ -152,6 +153,35 @@ async def test_the_ads_trace_goes_on_in_the_server(
     sent = [headers.get("traceparent") for headers in server.headers]
     assert sent == [traceparent, *([None] * 5)]
     assert backend.facts()["breaker"] == "closed"
+
+
+async def test_each_request_has_a_span_in_the_ads_trace_with_its_tokens(
+    server: ChatServer, open_backend: Open, question: Question
+) -> None:
+    server.fault = QUICK
+    backend = open_backend()
+    ad, unsampled = traceparent(1), traceparent(2, sampled=False)
+    with keeping() as kept:
+        await backend.judge(replace(question, traceparent=ad))
+        await backend.judge(replace(question, traceparent=unsampled))
+    span = kept.one(f"chat {backend.name}")
+    assert span.parent == ad
+    sent = [headers.get("traceparent") for headers in server.headers]
+    assert sent == [span.traceparent, unsampled]
+    assert b"gen_ai.provider.name" in span.form.packed
+    assert b"server.address" in span.form.packed
+    assert question.copy.encode() not in span.form.packed
+    assert not span.failed
+
+
+async def test_a_request_that_fails_says_why_on_its_span(
+    server: ChatServer, open_backend: Open, question: Question
+) -> None:
+    server.fault = Fault(status=500)
+    backend = open_backend(max_retries=0)
+    with keeping() as kept, pytest.raises(JudgeUnavailable) as refused:
+        await backend.judge(replace(question, traceparent=traceparent(1)))
+    assert kept.one(f"chat {backend.name}").failed == refused.value.reason
 
 
 async def test_a_redirect_is_not_followed_since_the_ad_would_go_with_it(

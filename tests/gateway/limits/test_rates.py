@@ -147,18 +147,18 @@ async def test_gateways_share_what_a_redis_counts(server: RedisServer) -> None:
 
 
 async def test_more_requests_at_a_time_than_connections_are_all_counted_there(
-    server: RedisServer, capfd: pytest.CaptureFixture[str]
+    server: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     server.empty()
     own = Rates(counter(server.url, 5.0), 300, None)
     answers = await asyncio.gather(*(refused(own, "a", 1) for _ in range(310)))
     assert answers.count(None) == 300
-    assert "away" not in capfd.readouterr().err
+    assert "away" not in caplog.text
     await own.close()
 
 
 async def test_a_redis_that_dies_or_hangs_holds_no_request_up_and_limits_stay(
-    server: RedisServer, capfd: pytest.CaptureFixture[str]
+    server: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     server.empty()
     counts = counter(server.url, 0.1)
@@ -172,12 +172,12 @@ async def test_a_redis_that_dies_or_hangs_holds_no_request_up_and_limits_stay(
         server.thaw()
     assert answers[:3] == [None, None, None]
     assert all(error is not None and error.code is Code.RATE_LIMITED for error in answers[3:])
-    assert capfd.readouterr().err.count("counting in this process") == 1
+    assert caplog.text.count("counting in this process") == 1
     await own.close()
 
 
 async def test_a_redis_that_is_away_is_asked_again_by_one_request_at_a_time(
-    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     class Shared:
         away = True
@@ -212,7 +212,7 @@ async def test_a_redis_that_is_away_is_asked_again_by_one_request_at_a_time(
     assert shared.asked == 3
     await ten()
     assert shared.asked == 13
-    told = capfd.readouterr().err
+    told = caplog.text
     assert told.count("is away") == told.count("is back") == 1
 
 

@@ -15,17 +15,24 @@ from adjudicate.documents import (
     Case,
     Change,
     Decision,
+    Drift,
     Exemplar,
     Finding,
     Lookup,
     Match,
     ModelVersion,
+    PersonVerdict,
     Problem,
+    Proportion,
+    Quality,
     Ranking,
+    Reference,
+    RoomReport,
     RoomStatus,
     ThresholdVersion,
 )
-from adjudicate.errors import AdjudicateError, Code, ServiceError
+from adjudicate.errors import AdjudicateError, Code, RequestError, ServiceError
+from adjudicate.report.window import Window
 from executors.gateway.caller import OPEN
 from executors.gateway.door import Door
 
@@ -129,6 +136,22 @@ def _model(asked: Any) -> ModelVersion:
     return ModelVersion(id=asked.id or "tiny", state="serving")
 
 
+def _quality(asked: Any) -> Quality:
+    share = Proportion(name="US-FTC", count=1, total=4, share=0.25, low=0.01, high=0.8)
+    return Quality(
+        hours=asked.hours or 24.0,
+        reference=Reference(ads=200, encoder_version="fake"),
+        drift=DocList[Drift]([Drift(feature="image", psi=0.3, critical=0.1, state="major")]),
+        positive=DocList[Proportion]([share]),
+        screen_miss=Proportion(),
+        notes=["a note"],
+    )
+
+
+def _verdict(asked: Any) -> PersonVerdict:
+    return PersonVerdict(id=asked.id, verdict=asked.verdict, by=asked.by, outcome="reject")
+
+
 def _listed(make: Any) -> Any:
     """All for an empty id, one for a known one, nothing for others."""
     return lambda docs: [make(one) for one in docs if not one.id or _is_known(one)]
@@ -138,8 +161,19 @@ def _set(make: Any, kind: Any) -> Any:
     return lambda docs: [make(one) if _is_known(one) else kind(problem=_problem()) for one in docs]
 
 
+def _report(asked: Any) -> RoomReport:
+    """As the gateway answers for all rooms, and as it refuses."""
+    try:
+        window = Window.of(asked.window, asked.since, asked.until)
+    except ValueError as error:
+        raise RequestError(Code.MALFORMED, str(error)) from None
+    since, until = window.since.isoformat(), window.until.isoformat()
+    return RoomReport(room="gateway", since=since, until=until, content="{}")
+
+
 _ANSWERS: dict[str, Any] = {
     "/status": lambda docs: [RoomStatus(room=d.room, facts={"version": "fake"}) for d in docs],
+    "/report": lambda docs: [_report(one) for one in docs],
     "/embed": lambda docs: [_case(ad) for ad in docs],
     "/search": lambda docs: [_case(ad) for ad in docs],
     "/rank": lambda docs: [_ranked(query) for query in docs],
@@ -158,6 +192,11 @@ _ANSWERS: dict[str, Any] = {
     ],
     "/thresholds/add": lambda docs: [_version(one) for one in docs],
     "/thresholds/set": _set(_version, ThresholdVersion),
+    "/quality": lambda docs: [_quality(one) for one in docs],
+    "/quality/reference": lambda docs: [
+        Reference(hours=one.hours or 24.0, ads=200, created_by=one.created_by) for one in docs
+    ],
+    "/decision/verdict": _set(_verdict, PersonVerdict),
     "/models/list": lambda docs: [_model(one) for one in docs],
     "/models/load": _set(_model, ModelVersion),
     "/decision": lambda docs: [
