@@ -13,7 +13,7 @@ NAME ?=
 export JINA_OPTOUT_TELEMETRY = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all up lint format bench requirements cli-docs clean
+.PHONY: help setup demo test test-all up lint format bench requirements cli-docs dashboards clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ requirements: $(READY) ## Compile requirements.txt anew from pyproject.toml
 
 cli-docs: $(READY) ## Write docs/cli.md anew from the commands
 	$(BIN)/python -W ignore -m adjudicate.cli.reference > docs/cli.md
+
+dashboards: $(READY) ## Write grafana/dashboards/ anew from the modules beside them
+	@$(BIN)/python -m grafana
 
 clean: ## Remove what was built: .venv, out, data
 	rm -rf $(VENV) out data build .mypy_cache .ruff_cache .pytest_cache
