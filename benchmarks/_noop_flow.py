@@ -18,7 +18,7 @@ import yaml
 
 from adjudicate import Ad, Client, Exemplar
 from benchmarks._noop_settings import FLAGGED
-from benchmarks._servers import Server, free_ports, wait_for
+from benchmarks._servers import MONITORS, Server, free_ports, free_range, wait_for
 from executors.shared.settings import ROOT
 
 EXEMPLARS = 64
@@ -44,6 +44,7 @@ class NoopFlow:
             "ADJUDICATE_GATEWAY__GRPC_PORT": str(ports["grpc"]),
             "ADJUDICATE_GATEWAY__HTTP_PORT": str(ports["http"]),
             "ADJUDICATE_GATEWAY__WEBSOCKET_PORT": str(ports["ws"]),
+            "ADJUDICATE_TELEMETRY__METRICS_PORT": str(free_range(MONITORS)),
             **(settings or {}),
         }
         command = ("adjudicate", "up", "--flow", str(write_flow(folder)))

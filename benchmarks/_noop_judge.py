@@ -9,6 +9,7 @@ from adjudicate.documents import Case, RoomStatus
 from benchmarks._noop_settings import NoopSettings
 from executors.judge import executor
 from executors.judge.review import Review
+from executors.shared.health.checks import Check
 
 COMPLIANT = Review("compliant", 0.02, versions={"judge": "noop"})
 
@@ -41,6 +42,17 @@ class NoopJudge(executor.Judge):
 
     def describe(self) -> RoomStatus:
         return RoomStatus(room=self.room, model="none", counters=dict(self._reviewer.counters()))
+
+    async def try_canary(self) -> None:
+        """There is no model to ask."""
+
+    def work_done(self) -> int:
+        """As the real room's."""
+        return self._reviewer.counters()["judged"]
+
+    def checks(self) -> Mapping[str, Check]:
+        """Nothing was loaded that could be missing."""
+        return {}
 
     def close(self) -> None:
         """Nothing was opened."""

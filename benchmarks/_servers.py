@@ -18,6 +18,8 @@ import psutil
 from executors.shared.settings import ROOT
 
 READY_S = 240.0
+MONITORS = 5
+"""Ports of a Flow whose rooms have one replica each: one for every process."""
 
 
 class Server:
@@ -60,12 +62,16 @@ class Server:
         if self._process.poll() is not None:
             raise RuntimeError(f"the server ended:\n{self.log.read_text()[-2000:]}")
 
-    def cpu_seconds(self) -> float:
-        """User and system time of all its living processes so far."""
+    def family(self) -> list[psutil.Process]:
+        """The process and all below it."""
         assert self._process is not None
         parent = psutil.Process(self._process.pid)
+        return [parent, *parent.children(recursive=True)]
+
+    def cpu_seconds(self) -> float:
+        """User and system time of all its living processes so far."""
         seconds = 0.0
-        for process in (parent, *parent.children(recursive=True)):
+        for process in self.family():
             with suppress(psutil.NoSuchProcess):
                 times = process.cpu_times()
                 seconds += times.user + times.system
@@ -94,3 +100,20 @@ def free_ports(count: int) -> list[int]:
     finally:
         for probe in probes:
             probe.close()
+
+
+def free_range(count: int) -> int:
+    """The first of so many ports in a row that nothing listens on now."""
+    while True:
+        (first,) = free_ports(1)
+        if first + count < 65_536 and all(map(_is_free, range(first, first + count))):
+            return first
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-from benchmarks._servers import free_ports
+from benchmarks._servers import MONITORS, free_ports, free_range
 
 ROOT = Path(__file__).resolve().parents[2]
 UP = (sys.executable, "-m", "adjudicate", "up")
@@ -37,8 +37,10 @@ class Service:
             "ADJUDICATE_DATABASE": f"sqlite:///{folder / 'adjudicate.db'}",
             "ADJUDICATE_ACCESS__MODE": "open",
             **{f"ADJUDICATE_GATEWAY__{name}_PORT": str(port) for name, port in ports.items()},
+            "ADJUDICATE_TELEMETRY__METRICS_PORT": str(free_range(MONITORS)),
             **settings,
         }
+        self.monitor = int(self._settings["ADJUDICATE_TELEMETRY__METRICS_PORT"])
         self._command = command
         self._process: subprocess.Popen[bytes] | None = None
 

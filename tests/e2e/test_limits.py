@@ -88,7 +88,7 @@ def test_a_stop_tells_what_it_could_not_finish_to_its_client_and_to_the_operator
     assert status == 0, log
     (answer,) = answers
     assert (answer.status_code, answer.json()["code"]) == (503, "shutting_down")
-    assert "gateway: stopped before 1 request with 1 ad could be finished: open (1 " in log
+    assert "stopped before 1 request with 1 ad could be finished: open (1 " in log
     assert "Traceback" not in log
     _, alive = psutil.wait_procs(family, timeout=10)
     assert not alive
