@@ -54,5 +54,5 @@ class NoopJudge(executor.Judge):
         """Nothing was loaded that could be missing."""
         return {}
 
-    def close(self) -> None:
+    def shut(self) -> None:
         """Nothing was opened."""

@@ -18,6 +18,9 @@ import psutil
 from executors.shared.settings import ROOT
 
 READY_S = 240.0
+COMMAND = Path(sys.executable).with_name("adjudicate")
+"""As users start it. With `python -m` Python does not import its main module in spawned processes,
+which then let docarray import torch."""
 MONITORS = 5
 """Ports of a Flow whose rooms have one replica each: one for every process."""
 
@@ -26,7 +29,9 @@ class Server:
     """A process and its children, in their own session. Entering starts it, leaving ends it."""
 
     def __init__(self, command: Sequence[str], settings: dict[str, str], log: Path) -> None:
-        self._command = [sys.executable, "-m", *command]
+        name, *arguments = command
+        program = [str(COMMAND)] if name == COMMAND.name else [sys.executable, "-m", name]
+        self._command = [*program, *arguments]
         self._settings = settings
         self.log = log
         self._process: subprocess.Popen[bytes] | None = None

@@ -40,7 +40,8 @@ def keep_docarray_lean() -> None:
     """Have docarray, once it is imported, find no framework.
 
     For processes that are the service's own, before docarray is imported: a program that uses this
-    package as a library may want docarray's torch tensors.
+    package as a library may want docarray's torch tensors. What `adjudicate` spawns imports its
+    command line anew, and so comes by here; what `python -m adjudicate` spawns does not.
     """
     if not any(isinstance(finder, _NotForDocarray) for finder in sys.meta_path):
         sys.meta_path.insert(0, _NotForDocarray())

@@ -26,7 +26,7 @@ from executors.encoder.embedding import Embedded, embed_together
 from executors.encoder.model import load
 from executors.encoder.prepare import Prepared, prepare
 from executors.encoder.ranking import check, settle, spread, things
-from executors.shared.batcher import SPENT, Batcher
+from executors.shared.batcher import SPENT, Batcher, Closed
 from executors.shared.health.ad import canary_case
 from executors.shared.health.checks import Check
 from executors.shared.memory import OutOfMemory
@@ -81,10 +81,10 @@ class Encoder(Room):
             name="clip",
         )
 
-    def close(self) -> None:
+    def shut(self) -> None:
         self._batcher.close()
         self._decoders.shutdown()
-        super().close()
+        super().shut()
 
     def describe(self) -> RoomStatus:
         counters = self.model.counters
@@ -197,6 +197,7 @@ class Encoder(Room):
         if (spent := SPENT.get()) is not None:
             spent["decode"] = (time.perf_counter() - started) * 1_000
         if ready is None:
+            self._batcher.wake()
             return None
         try:
             traceparent = inside(getattr(document, "traceparent", None))
@@ -204,6 +205,9 @@ class Encoder(Room):
         except OutOfMemory:
             detail = STATUS[Code.OUT_OF_MEMORY].title
             document.problem = Problem(code=Code.OUT_OF_MEMORY, detail=detail)
+        except Closed:
+            detail = STATUS[Code.SHUTTING_DOWN].title
+            document.problem = Problem(code=Code.SHUTTING_DOWN, detail=detail)
         except Exception:
             self._fail(document)
         return None

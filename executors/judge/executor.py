@@ -96,12 +96,12 @@ class Judge(ModelRoom):
         await asyncio.gather(*(self._judge(case) for case in docs if case.flagged))
         return docs
 
-    def close(self) -> None:
+    def shut(self) -> None:
         """Stop after the batch at work."""
         self._backend.close()
         self._reviewer.close()
         self._policies.close()
-        super().close()
+        super().shut()
 
     def _open_backend(self, settings: JudgeSettings) -> Backend:
         return open_backend(settings, on_batch=self._batch_span)

@@ -145,13 +145,13 @@ class Ledger(QualityRoom):
             self._reports -= 1
         return DocList[RoomReport](found)
 
-    def close(self) -> None:
+    def shut(self) -> None:
         """End the connections to the database."""
         self._batcher.close()
         self._canary_thread.shutdown(wait=False, cancel_futures=True)
         self.close_quality()
         self._store.close()
-        super().close()
+        super().shut()
 
     def _settle(self, requests: Sequence[Work]) -> list[list[Decision]]:
         traces = [trace for _, its in requests for trace in its]

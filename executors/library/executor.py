@@ -172,9 +172,9 @@ class Library(ExemplarRoom, ThresholdRoom, QualityRoom):
             case.timings["library"] = elapsed_ms
         return docs
 
-    def close(self) -> None:
+    def shut(self) -> None:
         """End the indexes' threads, and the connections."""
         self.close_quality()
         self._index.close()
         self._canary_thread.shutdown(wait=False, cancel_futures=True)
-        super().close()
+        super().shut()

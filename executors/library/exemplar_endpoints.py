@@ -200,11 +200,11 @@ class ExemplarRoom(Room):
 
         return await _answered(Change, lookups, work)
 
-    def close(self) -> None:
+    def shut(self) -> None:
         """End the connections to the exemplars' database, and follow the policy no longer."""
         self._policies.close()
         self._store.close()
-        super().close()
+        super().shut()
 
     def _added(self, exemplars: list[Exemplar], dry: bool) -> list[Exemplar | AdError]:
         near = self.near_duplicates(exemplars)

@@ -75,10 +75,10 @@ class ThresholdRoom(Room):
 
         return await self._changed(docs, put)
 
-    def close(self) -> None:
+    def shut(self) -> None:
         """End the connections of the versions."""
         self._versions.close()
-        super().close()
+        super().shut()
 
     def _found(self, version: str) -> list[ThresholdVersion]:
         file = as_version(self._in_force.file)

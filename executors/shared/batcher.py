@@ -33,6 +33,13 @@ class Closed(Exception):
     """The batcher takes no more items."""
 
 
+class _Look:
+    """In the queue: a waiting batch should look again whether something is coming."""
+
+
+_LOOK = _Look()
+
+
 @dataclass
 class _Job(Generic[Item, Result]):
     item: Item
@@ -96,7 +103,7 @@ class Batcher(Generic[Item, Result]):
         self._quiet_from = 0.0
         self.done = 0
         """Items worked on since the start: it stands still when the worker hangs."""
-        self._queue: queue.SimpleQueue[_Job[Item, Result] | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[_Job[Item, Result] | _Look | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._closed = False
         self._threads = [
@@ -132,6 +139,10 @@ class Batcher(Generic[Item, Result]):
             job.tell(spent)
         return result
 
+    def wake(self) -> None:
+        """What was `coming` does not come after all: a batch that waits for it looks again."""
+        self._queue.put(_LOOK)
+
     def close(self) -> None:
         """Finish the batch at work; what still waits fails with `Closed`."""
         with self._lock:
@@ -144,7 +155,7 @@ class Batcher(Generic[Item, Result]):
             thread.join()
         left = []
         while not self._queue.empty():
-            if (job := self._queue.get()) is not None:
+            if isinstance(job := self._queue.get(), _Job):
                 job.error = Closed("the room is shutting down")
                 left.append(job)
         _answer(left)
@@ -157,8 +168,9 @@ class Batcher(Generic[Item, Result]):
                 self._quiet_from = time.monotonic() + self._linger
 
     def _next_batch(self) -> list[_Job[Item, Result]] | None:
-        first = self._queue.get()
-        if first is None or self._closed:
+        while (first := self._queue.get()) is _LOOK:
+            pass
+        if not isinstance(first, _Job) or self._closed:
             self._queue.put(first)  # for `close`; the mark of the end, for the other workers
             return None
         batch = [first]
@@ -179,7 +191,8 @@ class Batcher(Generic[Item, Result]):
             if job is None:
                 self._queue.put(None)
                 break
-            batch.append(job)
+            if isinstance(job, _Job):
+                batch.append(job)
         return batch
 
     @staticmethod

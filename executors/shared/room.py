@@ -106,9 +106,13 @@ class Room(Executor):
         facts = {**{name: value for name, value in named.items() if value}, **status.facts}
         return ", ".join(f"{name} {value}" for name, value in facts.items()) or "ready"
 
+    def shut(self) -> None:
+        """End what `open` has opened."""
+
     def close(self) -> None:
-        """End what the room has opened. A subclass calls this last."""
+        """End the room: first what asks it whether it works, last what tells of it."""
         self.probes.close()
+        self.shut()
         self.telemetry.close()
         super().close()
 

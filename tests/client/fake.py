@@ -480,6 +480,7 @@ class FakeServers:
             uvicorn.Config(
                 http_door(self.service),
                 log_level="error",
+                lifespan="off",
                 ssl_certfile=self._tls[0] if self._tls else None,
                 ssl_keyfile=self._tls[1] if self._tls else None,
                 ssl_ca_certs=self._client_ca,
@@ -493,6 +494,7 @@ class FakeServers:
             0,
             process_request=lambda *asked: handshake(self.service, *asked),
             max_size=WEBSOCKET_BYTES,
+            close_timeout=1,
             ssl=self._context(),
         ) as websocket:
             ports = {
@@ -506,7 +508,7 @@ class FakeServers:
                 await asyncio.sleep(0.01)
             self._started.set()
             await self._stop.wait()
-        http.should_exit = True
+        http.should_exit = http.force_exit = True
         await serving
         await grpc_server.stop(None)
 

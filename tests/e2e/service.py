@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -14,10 +13,10 @@ from pathlib import Path
 import httpx
 import psutil
 
-from benchmarks._servers import MONITORS, free_ports, free_range
+from benchmarks._servers import COMMAND, MONITORS, free_ports, free_range
 
 ROOT = Path(__file__).resolve().parents[2]
-UP = (sys.executable, "-m", "adjudicate", "up")
+UP = (str(COMMAND), "up")
 READY_S = 240.0
 
 

@@ -172,8 +172,9 @@ def test_a_wrong_edit_keeps_the_policy_and_the_status_says_why(
     assert "term:HOUSE-1" in decision.reasons
     assert decision.versions["policy"] == version
     assert "policy problem house.yaml, line 9" in shell(checkout, house, "adjudicate status")
-    logged = f"policy {version} stays in force: {said}"
-    until = time.monotonic() + 30  # the gateway's follower has its own interval
+    # The gateway follows at its own pace: it may not have seen the policy that was in force last.
+    logged = f"stays in force: {said}"
+    until = time.monotonic() + 30
     while house.output().count(logged) < 3 and time.monotonic() < until:
         time.sleep(0.3)
     assert house.output().count(logged) == 3, "by the library, the judge and the gateway, once each"

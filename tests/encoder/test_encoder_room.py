@@ -40,7 +40,7 @@ FILES = [png(image) for image in pictures(8)]
 
 @pytest.fixture(scope="module")
 def room(small_folder: Path) -> Iterator[Encoder]:
-    encoder = EncoderSettings(model=str(small_folder), precision="fp32", max_wait_ms=10_000)
+    encoder = EncoderSettings(model=str(small_folder), precision="fp32", max_wait_ms=60_000)
     room = Encoder(settings=Settings(encoder=encoder, images=LIMITS))
     yield room
     room.close()
@@ -105,9 +105,10 @@ async def test_what_is_wrong_with_one_ad_stays_with_it(room: Encoder, ad: Ad, co
     assert last.image_embedding is not None
 
 
-async def test_a_failure_while_preparing_is_that_ads_alone(
+async def test_a_failure_while_preparing_is_that_ads_alone_and_holds_up_no_other(
     room: Encoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A batch waits for what is being prepared, in this room up to a minute."""
     windows = room.model.windows
 
     def failing(text: str, **options: bool) -> list[str]:
@@ -116,7 +117,8 @@ async def test_a_failure_while_preparing_is_that_ads_alone(
         return windows(text, **options)
 
     monkeypatch.setattr(room.model, "windows", failing)
-    good, bad = await screened(room, Ad(text="tea"), Ad(text="poison"))
+    async with asyncio.timeout(30):
+        good, bad = await screened(room, Ad(text="tea"), Ad(text="poison"))
     assert bad.problem is not None
     assert bad.problem.code == Code.INTERNAL
     assert "unexpected" not in bad.problem.detail

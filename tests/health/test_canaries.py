@@ -69,6 +69,18 @@ async def test_an_unexpected_error_is_a_failure_that_shows_only_its_kind(room: R
     assert room.canaries.failures == 1
 
 
+async def test_a_room_that_closes_meanwhile_has_not_failed_and_says_nothing(
+    room: Room, caplog: pytest.LogCaptureFixture
+) -> None:
+    room.error = AttributeError("the model has gone")
+    room.canaries.close()
+    canary = await room.canaries.run()
+    assert (canary.result, canary.detail) == ("failed", "the room is closing")
+    assert canary.outside
+    assert room.canaries.failures == 0
+    assert not caplog.records
+
+
 async def test_an_error_of_time_inside_the_work_is_a_failure_not_a_canary_out_of_time(
     room: Room,
 ) -> None:

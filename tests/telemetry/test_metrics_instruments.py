@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace import TracerProvider
 
 from executors.shared.telemetry.bounds import OTHER, AtMost, OneOf
 from executors.shared.telemetry.cells import Exemplars
-from executors.shared.telemetry.instruments import Counter, Gauge, Histogram
+from executors.shared.telemetry.instruments import Counter, Gauge, Histogram, Recording
 from tests.telemetry.recorded import recording
 
 TRACE, SPAN = "ab" * 16, "cd" * 8
@@ -119,16 +119,11 @@ def test_threads_lose_nothing() -> None:
     assert len(times.read()) <= times.most_series
 
 
-def test_nothing_is_counted_while_metrics_are_off() -> None:
-    from executors.shared.telemetry.instruments import Recording
-
+def test_nothing_is_counted_while_metrics_are_off(monkeypatch: pytest.MonkeyPatch) -> None:
     ads, times = Counter("a.count", "{ad}", "Of a test."), seconds()
-    Recording.close()
-    try:
-        ads.add(1)
-        times.record(0.1, {"stage": "encoder"})
-    finally:
-        Recording.open()
+    monkeypatch.setattr(Recording, "on", False)
+    ads.add(1)
+    times.record(0.1, {"stage": "encoder"})
     assert ads.read() == []
     assert times.read() == []
 

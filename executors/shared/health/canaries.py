@@ -56,6 +56,7 @@ class Canaries:
         self._seen = 0
         self._moved_at = float("-inf")
         self._running: asyncio.Task[Canary] | None = None
+        self._closed = False
         self.failures = 0
         """In a row, by this process's own fault."""
         self.last: Canary | None = None
@@ -66,6 +67,10 @@ class Canaries:
             self._running = asyncio.ensure_future(self._one())
         return await asyncio.shield(self._running)
 
+    def close(self) -> None:
+        """The room ends: what a canary meets from now on says nothing about its work."""
+        self._closed = True
+
     async def _one(self) -> Canary:
         started = time.perf_counter()
         canary = Canary(room=self._room, replica=self._replica, pid=os.getpid())
@@ -75,8 +80,12 @@ class Canaries:
             canary.result, canary.detail = "failed", str(failure)
             canary.outside = failure.outside
         except Exception as error:  # whatever it is, the room did not do its work
-            logger.exception("the canary failed")
+            if not self._closed:
+                logger.exception("the canary failed")
             canary.result, canary.detail = "failed", type(error).__name__
+        if self._closed:
+            canary.result, canary.detail, canary.outside = "failed", "the room is closing", True
+            return canary
         canary.milliseconds = round((time.perf_counter() - started) * 1_000, 3)
         own = canary.result in ("failed", "timeout") and not canary.outside
         self.failures = self.failures + 1 if own else 0

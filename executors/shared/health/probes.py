@@ -94,7 +94,8 @@ class RoomProbes:
         return well, {**self._who, **{name: getattr(canary, name) for name in names}}
 
     def close(self) -> None:
-        """Begin no further check."""
+        """Begin no further check. A canary that is under way has nothing to say any more."""
+        self.canaries.close()
         self._checks.close()
 
     def _canary_now(self) -> Canary:
