@@ -18,6 +18,8 @@ import psutil
 from executors.shared.settings import ROOT
 
 READY_S = 240.0
+ENVIRONMENT = {"JINA_OPTOUT_TELEMETRY": "1", "PYTHONPATH": str(ROOT)}
+"""Of a server: a Flow may have rooms of this package."""
 COMMAND = Path(sys.executable).with_name("adjudicate")
 """As users start it. With `python -m` Python does not import its main module in spawned processes,
 which then let docarray import torch."""
@@ -43,7 +45,7 @@ class Server:
                 cwd=ROOT,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, "JINA_OPTOUT_TELEMETRY": "1", **self._settings},
+                env={**os.environ, **ENVIRONMENT, **self._settings},
                 start_new_session=True,
             )
         return self

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-from benchmarks._servers import COMMAND, MONITORS, free_ports, free_range
+from benchmarks._servers import COMMAND, ENVIRONMENT, MONITORS, free_ports, free_range
 
 ROOT = Path(__file__).resolve().parents[2]
 UP = (str(COMMAND), "up")
@@ -51,7 +51,7 @@ class Service:
                 cwd=ROOT,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, **self._settings},
+                env={**os.environ, **ENVIRONMENT, **self._settings},
                 start_new_session=True,
             )
 

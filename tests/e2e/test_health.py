@@ -12,6 +12,7 @@ from typing import Any
 
 import grpc
 import httpx
+import psutil
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
@@ -185,6 +186,15 @@ def test_a_killed_room_is_said_to_be_away_and_to_be_back(flow: Flow) -> None:
     page = flow.monitor("gateway", "/metrics").text
     assert 'adjudicate_room_restarts{reason="died",room="library"} 1.0' in page
     assert 'adjudicate_room_healthy{room="library"} 1.0' in page
+
+
+def test_a_killed_supervisor_leaves_no_process_behind(flow: Flow) -> None:
+    """The last one of this Flow."""
+    supervisor, *rooms = flow.running.server.family()
+    assert len(rooms) >= len(PORTS)
+    supervisor.kill()
+    _, alive = psutil.wait_procs(rooms, timeout=PATIENCE_S)
+    assert not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
 
 
 @pytest.mark.slow

@@ -90,19 +90,6 @@ def test_sigterm_lets_what_is_in_flight_finish(tmp_path: Path) -> None:
     assert "Traceback" not in service.output()
 
 
-def test_a_killed_supervisor_leaves_no_process_behind(tmp_path: Path) -> None:
-    service = without_models(tmp_path, {})
-    service.start()
-    try:
-        service.wait_until_ready()
-        family = service.family()
-        service.process.kill()
-        service.process.wait()
-        assert gone(family)
-    finally:
-        service.stop(signal.SIGKILL)
-
-
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [

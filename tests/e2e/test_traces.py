@@ -231,6 +231,7 @@ def picture(note: str) -> bytes:
     return buffer.getvalue()
 
 
+@pytest.mark.slow
 async def test_a_collector_that_never_answers_fails_no_request_and_holds_no_stop(
     tmp_path: Path,
 ) -> None:

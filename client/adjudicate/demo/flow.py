@@ -21,7 +21,7 @@ from rich.console import Console
 from adjudicate.errors import Code, ServiceError
 
 _SCRIPT = Path(sys.executable).with_name("adjudicate")
-# Under `python -m` Python does not import the main module in spawned processes: see adjudicate.lean.
+# What `python -m adjudicate` spawns takes more memory: see adjudicate.lean.
 UP = (str(_SCRIPT), "up") if _SCRIPT.exists() else (sys.executable, "-m", "adjudicate", "up")
 READY_S = 300.0
 STOP_S = 60.0
