@@ -13,12 +13,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
-import httpx
 import yaml
 
 from adjudicate import Ad, Client, Exemplar
 from benchmarks._noop_settings import FLAGGED
-from benchmarks._servers import MONITORS, Server, free_ports, free_range, wait_for
+from benchmarks._servers import MONITORS, Server, free_ports, free_range, healthy, wait_for
 from executors.shared.settings import ROOT
 
 EXEMPLARS = 64
@@ -53,7 +52,7 @@ class NoopFlow:
     def __enter__(self) -> NoopFlow:
         self.server.__enter__()
         try:
-            wait_for(self.server, self._healthy)
+            wait_for(self.server, lambda: healthy(self.urls["http"]))
             with Client(self.urls["grpc"]) as client:
                 held = client.library.add([*exemplars()])
             problems = [exemplar.problem for exemplar in held if exemplar.problem]
@@ -71,12 +70,6 @@ class NoopFlow:
         traceback: TracebackType | None,
     ) -> None:
         self.server.__exit__(kind, error, traceback)
-
-    def _healthy(self) -> bool:
-        try:
-            return httpx.get(f"{self.urls['http']}/health", timeout=5).status_code == 200
-        except httpx.HTTPError:
-            return False
 
 
 def ad(image: bytes, *, flagged: bool = False, text: str = "Apples from the Wachau, 1 kg") -> Ad:

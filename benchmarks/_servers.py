@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
+import httpx
 import psutil
 
 from executors.shared.settings import ROOT
@@ -95,6 +96,14 @@ def wait_for(server: Server, ready: object) -> None:
             return
         time.sleep(0.2)
     raise RuntimeError(f"not ready after {READY_S:g} s:\n{server.log.read_text()[-2000:]}")
+
+
+def healthy(url: str) -> bool:
+    """Whether the service at this HTTP URL says that all of its rooms are ready."""
+    try:
+        return httpx.get(f"{url}/health", timeout=5).status_code == httpx.codes.OK
+    except httpx.HTTPError:
+        return False
 
 
 def free_ports(count: int) -> list[int]:

@@ -21,7 +21,7 @@ from benchmarks._bare import Bare, Stock, save_random
 from benchmarks._photos import photos
 from benchmarks._served import BATCH, CONCURRENCY, Target, embed, review
 from benchmarks._servers import Server, free_ports
-from benchmarks.rows import Row, row
+from benchmarks.rows import Row, median_ratio, row
 from executors.shared.settings import ROOT
 
 PHOTOS = 192
@@ -77,9 +77,9 @@ def _rows_of(name: str, target: Target, loops: dict[str, list[float]]) -> list[R
         rows += [
             row(f"{name}, {load}", _middle(cost), "CPU ms an image"),
             row(f"{name}, {load}: images", _middle(target.rate[load]), "per second"),
-            row(f"{name}, {load}: of the bare loop's", _ratio(cost, loops["bare"]), "x", bar),
+            row(f"{name}, {load}: of the bare loop's", median_ratio(cost, loops["bare"]), "x", bar),
         ]
-    cheaper = _ratio(loops["stock"], target.cost[BAR_LOAD])
+    cheaper = median_ratio(loops["stock"], target.cost[BAR_LOAD])
     return [*rows, row(f"{name}, {BAR_LOAD}: fp32 full-decode loop's cost of it", cheaper, "x")]
 
 
@@ -130,8 +130,3 @@ def _exemplars() -> list[Exemplar]:
 
 def _middle(values: Sequence[float]) -> float:
     return statistics.median(values)
-
-
-def _ratio(of: Sequence[float], to: Sequence[float]) -> float:
-    """The median of the rounds' ratios."""
-    return _middle([one / other for one, other in zip(of, to, strict=True)])

@@ -32,7 +32,7 @@ from benchmarks._clients import (
 from benchmarks._echo import METHOD, ROUTE
 from benchmarks._noop_flow import NoopFlow, ad
 from benchmarks._servers import Server, free_ports
-from benchmarks.rows import Row, row
+from benchmarks.rows import Row, median_ratio, row
 
 IMAGE_BYTES = 100_000
 IMAGES = 64
@@ -140,16 +140,12 @@ def _rows(ours: Spent, bare: Spent) -> list[Row]:
         rows += [
             row(name, statistics.median(spent), "CPU ms an ad", bar),
             row(f"{name}: echo of the same bytes", statistics.median(of_echo), "CPU ms an ad"),
-            row(f"{name}: of the echo's", _ratio(spent, of_echo), "x"),
+            row(f"{name}: of the echo's", median_ratio(spent, of_echo), "x"),
         ]
     for protocol in ("http", "ws"):
         for size in ADS:
-            of_grpc = _ratio(ours[protocol, size], ours["grpc", size])
+            of_grpc = median_ratio(ours[protocol, size], ours["grpc", size])
             bar = HTTP_BAR if protocol == "http" else ""
             name = f"{PROTOCOLS[protocol]}, {size} a request: of gRPC's"
             rows.append(row(name, of_grpc, "x", bar))
     return rows
-
-
-def _ratio(one: list[float], other: list[float]) -> float:
-    return statistics.median(a / b for a, b in zip(one, other, strict=True))

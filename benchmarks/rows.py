@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import operator
+import statistics
+from collections.abc import Sequence
 from typing import TypedDict
 
 from rich.console import Console
@@ -33,6 +35,11 @@ def row(name: str, value: float, unit: str = "", bar: str = "") -> Row:
             raise ValueError(f"a bar is such as '>= 0.95', not {bar!r}")
         holds = bool(_COMPARE[sign](value, float(limit)))
     return Row(name=name, value=round(float(value), 6), unit=unit, bar=bar, holds=holds)
+
+
+def median_ratio(of: Sequence[float], to: Sequence[float]) -> float:
+    """The median of the rounds' ratios, of figures that were measured round by round."""
+    return statistics.median(one / other for one, other in zip(of, to, strict=True))
 
 
 def table(title: str, rows: list[Row]) -> str:

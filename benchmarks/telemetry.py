@@ -29,8 +29,8 @@ from adjudicate.transfer.importing import import_exemplars
 from adjudicate.transfer.reading import rows_at
 from adjudicate.transports import Transport, open_transport
 from benchmarks._noop_flow import NoopFlow
-from benchmarks._servers import MONITORS, Server, free_ports, free_range, wait_for
-from benchmarks.rows import Row, row
+from benchmarks._servers import MONITORS, Server, free_ports, free_range, healthy, wait_for
+from benchmarks.rows import Row, median_ratio, row
 from executors.shared.settings import ROOT
 
 ROUNDS = 8
@@ -103,7 +103,7 @@ class _Service:
         }
         server = Server(("adjudicate", "up"), environment, folder / "service.log")
         self._stack.enter_context(server)
-        wait_for(server, lambda: _healthy(f"http://localhost:{http}/health"))
+        wait_for(server, lambda: healthy(f"http://localhost:{http}"))
         asyncio.run(_fill_library(f"grpc://localhost:{grpc}"))
         return server, f"grpc://localhost:{grpc}"
 
@@ -132,8 +132,7 @@ def _cost(folder: Path, title: str, *, models: bool, bar: str) -> list[Row]:
         for round_ in range(ROUNDS + 1):
             for size, count in SIZES.items():
                 ads = _ads(f"{round_}-{size}", count, models=models)
-                order = sorted(services.values(), key=id, reverse=bool(round_ % 2))
-                for service in order:
+                for service in [*services.values()][:: -1 if round_ % 2 else 1]:
                     service.measure(ads, size)
     rows = []
     for size in SIZES:
@@ -143,7 +142,7 @@ def _cost(folder: Path, title: str, *, models: bool, bar: str) -> list[Row]:
         rows += [
             row(f"{name}: all off", statistics.median(other), "CPU ms an ad"),
             row(f"{name}: all on", statistics.median(one), "CPU ms an ad"),
-            row(f"{name}: on of off", _ratio(one, other), "x", bar),
+            row(f"{name}: on of off", median_ratio(one, other), "x", bar),
         ]
     return rows
 
@@ -259,14 +258,3 @@ def _scraped(monitor: int) -> Iterator[None]:
     finally:
         stopped.set()
         thread.join()
-
-
-def _healthy(url: str) -> bool:
-    try:
-        return httpx.get(url, timeout=5).status_code == httpx.codes.OK
-    except httpx.HTTPError:
-        return False
-
-
-def _ratio(one: list[float], other: list[float]) -> float:
-    return statistics.median(a / b for a, b in zip(one, other, strict=True))

@@ -14,7 +14,7 @@ import numpy as np
 from sqlalchemy import JSON, ColumnElement, Connection, Engine, cast, func, select, type_coerce
 
 from adjudicate.report.parts import Decided
-from adjudicate.report.statistics import statistics_of
+from adjudicate.report.statistics import statistics_by_name
 from adjudicate.report.window import Window
 from executors.ledger.store import DECISIONS
 
@@ -55,14 +55,14 @@ class Reporting:
                 for name, milliseconds in (document["timings"] or {}).items():
                     if milliseconds is not None:
                         times[_RENAMED.get(name, name)].append(milliseconds)
-        found = {name: statistics_of(np.frombuffer(all_of_it)) for name, all_of_it in times.items()}
+        columns = {name: np.frombuffer(all_of_it) for name, all_of_it in times.items()}
         return Decided(
             ads=ads,
             outcomes=outcomes,
             codes=codes,
             read=read,
             reasons=dict(reasons.most_common(MOST_REASONS)),
-            stages={name: one for name, one in found.items() if one is not None},
+            stages=statistics_by_name(columns),
             series=series,
             **flags,
         )

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-from benchmarks._servers import COMMAND, ENVIRONMENT, MONITORS, free_ports, free_range
+from benchmarks._servers import COMMAND, ENVIRONMENT, MONITORS, free_ports, free_range, healthy
 
 ROOT = Path(__file__).resolve().parents[2]
 UP = (str(COMMAND), "up")
@@ -66,10 +66,7 @@ class Service:
         raise AssertionError(f"not ready after {READY_S:g} s:\n{self.output()}")
 
     def healthy(self) -> bool:
-        try:
-            return httpx.get(f"{self.urls['http']}/health", timeout=5).status_code == 200
-        except httpx.HTTPError:
-            return False
+        return healthy(self.urls["http"])
 
     @property
     def process(self) -> subprocess.Popen[bytes]:

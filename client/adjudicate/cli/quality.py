@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,7 @@ from adjudicate.cli import options
 from adjudicate.cli.exits import run
 
 if TYPE_CHECKING:
+    from adjudicate.client import AsyncClient
     from adjudicate.documents import PersonVerdict
 
 app = typer.Typer(
@@ -120,12 +121,7 @@ def uphold(
     service: options.Service,
 ) -> None:
     """Say that a decision is right. Saying it again changes nothing."""
-
-    async def work() -> None:
-        async with service.client() as client:
-            await _said(client.quality.uphold(decision_id, by=by, note=note), as_json)
-
-    run(work())
+    _say(service, lambda client: client.quality.uphold(decision_id, by=by, note=note), as_json)
 
 
 @decisions.command(
@@ -143,19 +139,22 @@ def overturn(
     service: options.Service,
 ) -> None:
     """Say that a decision is wrong. The decision itself stays as it was recorded."""
+    _say(service, lambda client: client.quality.overturn(decision_id, by=by, note=note), as_json)
+
+
+Saying = Callable[["AsyncClient"], Awaitable["PersonVerdict"]]
+
+
+def _say(service: options.Service, saying: Saying, as_json: bool) -> None:
+    from adjudicate.cli.quality_tables import as_json_line
 
     async def work() -> None:
         async with service.client() as client:
-            await _said(client.quality.overturn(decision_id, by=by, note=note), as_json)
+            held = await saying(client)
+        if as_json:
+            print(as_json_line(held))
+        else:
+            said = f"{held.verdict} by {held.by} since {held.at}"
+            print(f"decision {held.id} ({held.outcome}) is {said}")
 
     run(work())
-
-
-async def _said(saying: Coroutine[Any, Any, PersonVerdict], as_json: bool) -> None:
-    from adjudicate.cli.quality_tables import as_json_line
-
-    held = await saying
-    if as_json:
-        print(as_json_line(held))
-    else:
-        print(f"decision {held.id} ({held.outcome}) is {held.verdict} by {held.by} since {held.at}")

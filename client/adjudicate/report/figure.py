@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from adjudicate.report.model import Report
-from adjudicate.report.show import OUTCOMES, card_name, name_of
+from adjudicate.report.show import OUTCOMES, card_name
 from adjudicate.report.statistics import Series
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ def _total(axes: Axes, report: Report) -> bool:
 
 def _of_rooms(measure: str, unit: float) -> Any:
     def draw(axes: Axes, report: Report) -> bool:
-        series = {name_of(room): room.series.get(measure, []) for room in report.rooms}
+        series = {room.name: room.series.get(measure, []) for room in report.rooms}
         return _lines(axes, report, series, unit)
 
     return draw

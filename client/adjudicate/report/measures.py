@@ -33,7 +33,7 @@ def _measured(report: Report) -> Iterator[tuple[str, float]]:
     for stage in report.stages:
         yield from _spread(f"stages.{stage.stage}", stage.statistics)
     for room in report.rooms:
-        name = f"rooms.{room.room}/{room.replica}" if room.replica else f"rooms.{room.room}"
+        name = f"rooms.{room.name}"
         yield f"{name}.missing", float(room.problem is not None)
         for measure, found in room.measures.items():
             yield from _spread(f"{name}.{measure}", found)

@@ -15,6 +15,7 @@ from adjudicate.report.model import (
     ReportedRoom,
     ReportedSeries,
     ReportedStage,
+    process_name,
 )
 from adjudicate.report.parts import Answered, Card, Decided, Measured, Part
 from adjudicate.report.statistics import Statistics
@@ -78,7 +79,7 @@ def merge(reports: Sequence[RoomReport]) -> Report:
             total_ms=answered.series,
         ),
         notes=[
-            *dict.fromkeys(f"{_name(one)}: {one.problem}" for one in told if one.problem),
+            *_problems(told),
             *_of_decided(decided),
             *_of_answered(answered, decided, window),
             *_of_readings(rooms, window),
@@ -92,8 +93,9 @@ def _read(report: RoomReport) -> _Told:
     return _Told(report.room, report.replica, report.about, problem, part)
 
 
-def _name(one: _Told) -> str:
-    return f"{one.room}/{one.replica}" if one.replica else one.room
+def _problems(told: Iterable[_Told]) -> Iterable[str]:
+    said = (f"{process_name(one.room, one.replica)}: {one.problem}" for one in told if one.problem)
+    return dict.fromkeys(said)
 
 
 def _ads(decided: Decided, window: Window) -> ReportedAds:
@@ -182,13 +184,12 @@ def _of_readings(rooms: Sequence[ReportedRoom], window: Window) -> Iterable[str]
     """Which processes were read only later than the window begins, those of one moment together."""
     late: dict[str, list[str]] = {}
     for room in rooms:
-        name = f"{room.room}/{room.replica}" if room.replica else room.room
         if room.problem:
             continue
         if room.first is None:
-            late.setdefault("", []).append(name)
+            late.setdefault("", []).append(room.name)
         elif (instant(room.first) - window.since).total_seconds() > LATE_S:
-            late.setdefault(shown(instant(room.first))[:16], []).append(name)
+            late.setdefault(shown(instant(room.first))[:16], []).append(room.name)
     yield from _sentences(late)
 
 

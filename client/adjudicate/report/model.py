@@ -48,6 +48,11 @@ class ReportedStage(_Model):
     statistics: Statistics
 
 
+def process_name(room: str, replica: int) -> str:
+    """`judge`, or `judge/1` for a further replica."""
+    return f"{room}/{replica}" if replica else room
+
+
 class ReportedRoom(_Model):
     """One process of the service and its machine."""
 
@@ -62,6 +67,11 @@ class ReportedRoom(_Model):
     """`cpu` in cores; `memory`, `disk_used` and `disk_free` in bytes; `open_files`."""
     series: dict[str, Series] = Field(default_factory=dict)
     """Means, by the same names."""
+
+    @property
+    def name(self) -> str:
+        """As `process_name`."""
+        return process_name(self.room, self.replica)
 
 
 class ReportedGpu(_Model):

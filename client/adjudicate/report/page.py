@@ -48,7 +48,7 @@ def page(report: Report, checked: Sequence[Checked] | None = None) -> str:
         columns=show.COLUMNS,
         stages=_stages(report),
         rooms=_rooms(report),
-        missing=[(show.name_of(room), room.problem) for room in report.rooms if room.problem],
+        missing=[(room.name, room.problem) for room in report.rooms if room.problem],
         gpus=_gpus(report),
         counts=_counts(report),
         plots=plots(report),
@@ -101,7 +101,7 @@ def _rooms(report: Report) -> list[_Row]:
     return [
         row
         for room in report.rooms
-        for row in _measured(show.name_of(room), room.measures, show.ROOM_MEASURES)
+        for row in _measured(room.name, room.measures, show.ROOM_MEASURES)
     ]
 
 

@@ -102,11 +102,6 @@ def codes(counted: Mapping[str, int]) -> str:
     return ", ".join(f"{count:,} {code}" for code, count in ordered)
 
 
-def name_of(room: ReportedRoom) -> str:
-    """`judge`, or `judge/1` for a further replica."""
-    return f"{room.room}/{room.replica}" if room.replica else room.room
-
-
 def card_name(card: ReportedGpu) -> str:
     """`H200 0123abcd`: the card's name and the beginning of its UUID."""
     return f"{card.name.removeprefix('NVIDIA ')} {card.id.removeprefix('GPU-')[:8]}"
@@ -163,7 +158,7 @@ def _stages(report: Report, columns: Sequence[str]) -> Table:
 def _rooms(rooms: Sequence[ReportedRoom], columns: Sequence[str]) -> Table:
     table = _table("Processes", columns, "room", "")
     for room in rooms:
-        _measured(table, columns, name_of(room), room.measures, ROOM_MEASURES)
+        _measured(table, columns, room.name, room.measures, ROOM_MEASURES)
     return table
 
 

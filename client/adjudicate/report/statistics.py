@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -50,6 +50,12 @@ def statistics_of(values: ArrayLike) -> Statistics | None:
         p95=float(p95),
         p99=float(p99),
     )
+
+
+def statistics_by_name(columns: Mapping[str, ArrayLike]) -> dict[str, Statistics]:
+    """The statistics of each column; a column without a number is left out."""
+    found = {name: statistics_of(values) for name, values in columns.items()}
+    return {name: one for name, one in found.items() if one is not None}
 
 
 def binned(at: NDArray[Any], values: NDArray[Any], edges: Sequence[float], how: str) -> Series:

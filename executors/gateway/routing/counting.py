@@ -10,12 +10,12 @@ from opentelemetry import trace
 
 from executors.gateway.asked import ASKED
 from executors.gateway.routing.pictures import documents
+from executors.gateway.routing.times import OWN
 from executors.shared.telemetry.catalogue import ADS, OK, STAGE_SECONDS
 from executors.shared.telemetry.instruments import Recording
 
-STAGES = ("gateway", *(f"gateway.{room}" for room in ("encoder", "library", "judge", "ledger")))
-"""Of an ad's timings those that its decision has from here; the ledger records the others."""
-_ATTRIBUTES = [(stage, {"stage": stage}) for stage in STAGES]
+_ATTRIBUTES = [(stage, {"stage": stage}) for stage in OWN]
+"""The ledger records the other stages."""
 
 
 def count_decided(decisions: DataRequest) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adjudicate.report.parts import Answered
-from adjudicate.report.statistics import binned, statistics_of
+from adjudicate.report.statistics import binned, statistics_by_name
 from adjudicate.report.window import Window
 from executors.gateway.codes import CODES
 from executors.shared.telemetry.ring import Ring
@@ -20,12 +20,10 @@ from executors.shared.telemetry.ring import Ring
 TOTAL = "total"
 """From the request's arrival at the gateway until the ad's decision is back there."""
 
-STAGES = (
-    TOTAL,
-    "gateway",
-    *(f"gateway.{room}" for room in ("encoder", "library", "judge", "ledger")),
-    "ledger",
-)
+OWN = ("gateway", *(f"gateway.{room}" for room in ("encoder", "library", "judge", "ledger")))
+"""Of an ad's timings those that its decision has from here."""
+
+STAGES = (TOTAL, *OWN, "ledger")
 """What no recorded decision holds: it is written before these are known."""
 
 MOST = 100_000
@@ -58,11 +56,10 @@ def _answered(
     rows: NDArray[np.float64], window: Window, first: float | None, requests: dict[str, int]
 ) -> Answered:
     columns = dict(zip(STAGES, rows[:, 1:].T, strict=True))
-    found = {name: statistics_of(values) for name, values in columns.items()}
     return Answered(
         ads=len(rows),
         first=first,
-        stages={name: one for name, one in found.items() if one is not None},
+        stages=statistics_by_name(columns),
         series={
             how: binned(rows[:, 0], columns[TOTAL], window.edges, how) for how in ("p50", "p95")
         },

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adjudicate.report.parts import MEASURES, OF_CARD, Card, Measured
-from adjudicate.report.statistics import binned, statistics_of
+from adjudicate.report.statistics import binned, statistics_by_name
 from adjudicate.report.window import Window
 from executors.shared.telemetry.ring import Ring
 from executors.shared.telemetry.system import Gpu, Reading
@@ -79,11 +79,10 @@ class Samples:
         if not len(own):
             return Measured()
         values = dict(zip(MEASURES, own[:, 1:].T, strict=True))
-        found = {name: statistics_of(column) for name, column in values.items()}
         return Measured(
             readings=len(own),
             first=float(own[0, 0]),
-            measures={name: one for name, one in found.items() if one is not None},
+            measures=statistics_by_name(values),
             series={
                 name: binned(own[:, 0], column, window.edges, "mean")
                 for name, column in values.items()
@@ -107,12 +106,11 @@ class Samples:
 
 def _card(card: Gpu, rows: NDArray[np.float64], window: Window) -> Card:
     columns = dict(zip(OF_CARD, rows[:, 1:].T, strict=True))
-    found = {name: statistics_of(column) for name, column in columns.items()}
     return Card(
         id=card.id,
         name=card.name,
         memory_total=card.memory_total,
-        measures={name: one for name, one in found.items() if one is not None},
+        measures=statistics_by_name(columns),
         series={name: binned(rows[:, 0], columns[name], window.edges, "mean") for name in columns},
     )
 
