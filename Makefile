@@ -13,7 +13,7 @@ NAME ?=
 export JINA_OPTOUT_TELEMETRY = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all up lint format bench requirements cli-docs dashboards clean
+.PHONY: help setup demo test test-all up lint format bench requirements tools export cli-docs dashboards clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,6 +71,30 @@ cli-docs: $(READY) ## Write docs/cli.md anew from the commands
 
 dashboards: $(READY) ## Write grafana/dashboards/ anew from the modules beside them
 	@$(BIN)/python -m grafana
+
+# Linters and validators whose pins differ from the product's: an environment of their own.
+TOOLS := $(VENV)/tools
+TOOLS_READY := $(TOOLS)/.ready
+
+tools: $(TOOLS_READY) ## Install the linters of images, manifests and Terraform into .venv/tools
+
+$(TOOLS_READY): requirements/tools.txt $(READY)
+	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(TOOLS)
+	$(BIN)/uv pip sync --python $(TOOLS)/bin/python --require-hashes requirements/tools.txt
+	@touch $@
+
+# The images that the exported files name; an overlay or `docker-compose.yml` puts a registry before them.
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+USES = ADJUDICATE_$(1)_USES=docker://adjudicate/$(2):$(VERSION)
+IMAGES := $(call USES,GATEWAY,gateway) $(call USES,ENCODER,encoder) $(call USES,LIBRARY,library) \
+  $(call USES,JUDGE,judge) $(call USES,LEDGER,ledger)
+# Where `make export` writes; a test exports elsewhere and compares.
+EXPORT_DIR ?= .
+
+export: $(READY) ## Write k8s/base/ and compose/docker-compose.flow.yml anew from flow.yml
+	@mkdir -p $(EXPORT_DIR)/compose
+	$(IMAGES) $(BIN)/jina export kubernetes flow.yml $(EXPORT_DIR)/k8s/base --k8s-namespace adjudicate
+	$(IMAGES) $(BIN)/jina export docker-compose flow.yml $(EXPORT_DIR)/compose/docker-compose.flow.yml
 
 clean: ## Remove what was built: .venv, out, data
 	rm -rf $(VENV) out data build .mypy_cache .ruff_cache .pytest_cache

@@ -22,6 +22,9 @@ from typing import Any
 
 os.environ.setdefault("JINA_OPTOUT_TELEMETRY", "1")
 os.environ.setdefault("JINA_LOG_LEVEL", "ERROR")
+# What flow.yml runs where nothing else is asked for. Jina puts variables in once this module is loaded.
+for _room in ("gateway", "encoder", "library", "judge", "ledger"):
+    os.environ.setdefault(f"ADJUDICATE_{_room.upper()}_USES", f"executors/{_room}/config.yml")
 # Jina's own imports warn in every process about what its pins already settle.
 os.environ.setdefault(
     "PYTHONWARNINGS", "ignore:pkg_resources is deprecated,ignore:Valid config keys have changed"
