@@ -5,15 +5,19 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-UV_VERSION := 0.13.8
+# Linters and validators whose pins differ from the product's: an environment of their own.
+TOOLS := $(VENV)/tools
+TOOLS_READY := $(TOOLS)/.ready
 # TORCH=cpu installs PyTorch without CUDA, 4 GB less, by uv's torch backend. Empty: the ordinary wheels.
 TORCH ?=
 NAME ?=
+# What has no wheels is built with the packages of build.txt alone, by hash as well.
+INSTALL = $(BIN)/uv pip install --python $(BIN)/python --compile-bytecode --build-constraints requirements/build.txt
 
 export JINA_OPTOUT_TELEMETRY = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all up lint format bench requirements tools export cli-docs dashboards clean
+.PHONY: help setup demo test test-all up lint format bench requirements licences sbom secrets audit tools export cli-docs dashboards clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,17 +27,16 @@ help: ## Show this help
 
 setup: $(READY) ## Install everything into .venv
 
-$(READY): requirements.txt pyproject.toml
+$(READY): requirements.txt requirements/build.txt requirements/uv.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
 	  { echo "Adjudicate needs Python 3.11; set PYTHON=/path/to/python3.11." >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 ifeq ($(TORCH),)
-	$(BIN)/uv pip install --python $(BIN)/python --compile-bytecode -r requirements.txt
+	$(INSTALL) --require-hashes -r requirements.txt
 else
-	@grep -v -E '^(nvidia-|cuda-|triton)' requirements.txt > $(VENV)/requirements-$(TORCH).txt
-	$(BIN)/uv pip install --python $(BIN)/python --compile-bytecode \
-	  --torch-backend $(TORCH) -r $(VENV)/requirements-$(TORCH).txt
+	@awk -f requirements/without_cuda.awk requirements.txt > $(VENV)/requirements-$(TORCH).txt
+	$(INSTALL) --torch-backend $(TORCH) -r $(VENV)/requirements-$(TORCH).txt
 endif
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
@@ -44,16 +47,21 @@ demo: $(READY) ## Start the Flow, review the sample ads over three protocols, wr
 up: $(READY) ## Start the Flow of flow.yml; Ctrl-C stops it
 	@$(BIN)/adjudicate up
 
-test: $(READY) lint ## Lint, type-check and run the tests
-	$(BIN)/python -m pytest
+# Processes of `make test`; each starts services of its own, and a Flow takes about 2 GB. 0: in one.
+WORKERS ?= 2
 
-test-all: $(READY) lint ## The same with the tests marked slow
+test: $(READY) $(TOOLS_READY) lint ## Lint, type-check and run the tests
+	$(BIN)/python -m pytest -n $(WORKERS)
+
+test-all: $(READY) $(TOOLS_READY) lint ## The same with the tests marked slow
 	$(BIN)/python -m pytest -m ''
 
-lint: $(READY) ## ruff and mypy
+lint: $(READY) $(TOOLS_READY) ## ruff, mypy, hadolint, and a search for secrets in what changed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	@$(TOOLS)/bin/python -m supply.secrets
+	@$(TOOLS)/bin/hadolint $(wildcard */Dockerfile */*/Dockerfile)
 
 format: $(READY) ## Let ruff format the code
 	$(BIN)/ruff check --fix .
@@ -62,19 +70,40 @@ format: $(READY) ## Let ruff format the code
 bench: $(READY) ## Run all benchmarks, or one with NAME=x; results in out/bench/
 	@$(BIN)/python -m benchmarks $(NAME)
 
-requirements: $(READY) ## Compile requirements.txt anew from pyproject.toml
-	$(BIN)/uv pip compile --quiet --all-extras --no-emit-index-url \
-	  --custom-compile-command 'make requirements' pyproject.toml -o requirements.txt
+COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links \
+  --custom-compile-command 'make requirements'
+# The images' files take their pins from requirements.txt; the linters have pins of their own.
+PINNED_ALIKE := $(filter-out tools uv,$(patsubst requirements/%.in,%,$(wildcard requirements/*.in)))
+
+requirements: $(READY) ## Compile all requirements anew, with hashes; UPGRADE=--upgrade for the newest
+	$(COMPILE) $(UPGRADE) --all-extras pyproject.toml -o requirements.txt
+	@for name in tools uv; do \
+	  $(COMPILE) $(UPGRADE) requirements/$$name.in -o requirements/$$name.txt || exit; \
+	done
+	@for name in $(PINNED_ALIKE); do \
+	  $(COMPILE) $(UPGRADE) --no-emit-package adjudicate --constraints requirements.txt \
+	    requirements/$$name.in -o requirements/$$name.txt || exit; \
+	done
+
+licences: $(READY) ## Check every package's licence and write docs/licences.md anew
+	@$(BIN)/python -m supply licences
+
+sbom: $(READY) ## Write bills of materials (CycloneDX) of the environment and the images to out/sbom/
+	@$(BIN)/python -m supply sbom
+
+secrets: $(TOOLS_READY) ## Take new findings into .secrets.baseline, and judge each one
+	$(TOOLS)/bin/detect-secrets scan --baseline .secrets.baseline
+	$(TOOLS)/bin/detect-secrets audit .secrets.baseline
+
+audit: $(TOOLS_READY) ## Ask the internet for known vulnerabilities of everything that is pinned
+	$(TOOLS)/bin/pip-audit --strict --disable-pip --require-hashes \
+	  -r requirements.txt -r requirements/tools.txt -r requirements/build.txt -r requirements/uv.txt
 
 cli-docs: $(READY) ## Write docs/cli.md anew from the commands
 	$(BIN)/python -W ignore -m adjudicate.cli.reference > docs/cli.md
 
-dashboards: $(READY) ## Write grafana/dashboards/ anew from the modules beside them
+dashboards: $(READY) ## Write grafana/dashboards/ and the alerts of k8s/ anew from grafana/
 	@$(BIN)/python -m grafana
-
-# Linters and validators whose pins differ from the product's: an environment of their own.
-TOOLS := $(VENV)/tools
-TOOLS_READY := $(TOOLS)/.ready
 
 tools: $(TOOLS_READY) ## Install the linters of images, manifests and Terraform into .venv/tools
 
@@ -88,13 +117,16 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 USES = ADJUDICATE_$(1)_USES=docker://adjudicate/$(2):$(VERSION)
 IMAGES := $(call USES,GATEWAY,gateway) $(call USES,ENCODER,encoder) $(call USES,LIBRARY,library) \
   $(call USES,JUDGE,judge) $(call USES,LEDGER,ledger)
+# Nobody's settings are exported. Jina's own imports warn about what its pins already settle.
+EXPORT := env -i PATH="$(PATH)" HOME="$(HOME)" PYTHONWARNINGS='ignore:pkg_resources is deprecated' \
+  $(IMAGES) $(BIN)/jina export
 # Where `make export` writes; a test exports elsewhere and compares.
 EXPORT_DIR ?= .
 
 export: $(READY) ## Write k8s/base/ and compose/docker-compose.flow.yml anew from flow.yml
 	@mkdir -p $(EXPORT_DIR)/compose
-	$(IMAGES) $(BIN)/jina export kubernetes flow.yml $(EXPORT_DIR)/k8s/base --k8s-namespace adjudicate
-	$(IMAGES) $(BIN)/jina export docker-compose flow.yml $(EXPORT_DIR)/compose/docker-compose.flow.yml
+	@$(EXPORT) kubernetes flow.yml $(EXPORT_DIR)/k8s/base --k8s-namespace adjudicate
+	@$(EXPORT) docker-compose flow.yml $(EXPORT_DIR)/compose/docker-compose.flow.yml
 
 clean: ## Remove what was built: .venv, out, data
 	rm -rf $(VENV) out data build .mypy_cache .ruff_cache .pytest_cache
