@@ -22,6 +22,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
+from safetensors.torch import load_model, save_model
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast, Qwen2VLForConditionalGeneration
 
@@ -126,11 +127,13 @@ class Trainer:
         heads = list(self.heads.named_parameters())
         return Optimizer({1: reading, 2: [*language, *heads], 3: [*language, *reading]}[stage])
 
+    def whole(self) -> torch.nn.ModuleDict:
+        """What a saved state holds."""
+        return torch.nn.ModuleDict({"model": self.model, "heads": self.heads})
+
     def load(self, state: Path) -> None:
         """Go on with a model and its reading heads as an evaluation saved them."""
-        saved = torch.load(state, weights_only=True)
-        self.model.load_state_dict(saved["model"])
-        self.heads.load_state_dict(saved["heads"])
+        load_model(self.whole(), state)
 
     def take_tower(self, folder: Path) -> None:
         """Go on with the vision tower of a trained model."""
@@ -336,14 +339,14 @@ def _evaluate(
 
 
 def _save(trainer: Trainer, state: Path) -> None:
-    torch.save({"model": trainer.model.state_dict(), "heads": trainer.heads.state_dict()}, state)
+    save_model(trainer.whole(), str(state))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=100.0)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--state", type=Path, default=Path("judge-state.pt"))
+    parser.add_argument("--state", type=Path, default=Path("judge-state.safetensors"))
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--start", type=Path, help="a folder whose vision tower is taken")

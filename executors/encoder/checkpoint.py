@@ -7,18 +7,12 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-import open_clip
-
 from adjudicate.errors import ConfigurationError
 
 _CONFIG = "open_clip_config.json"
-# In the order in which open_clip itself looks for them.
-_WEIGHTS = (
-    "open_clip_model.safetensors",
-    "open_clip_pytorch_model.safetensors",
-    "open_clip_pytorch_model.bin",
-    "open_clip_pytorch_model.pth",
-)
+# In the order in which open_clip itself looks for them; its pickled formats come after these.
+_WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors")
+_PICKLES = (".bin", ".pth", ".pt", ".ckpt", ".pkl", ".pickle")
 
 
 @dataclass(frozen=True)
@@ -51,14 +45,19 @@ def find(model: str, pretrained: str) -> Checkpoint:
     """The checkpoint by the settings' `model` and `pretrained`. Fetches a tag's weights once.
 
     Raises `ConfigurationError` for a folder or file that is missing, an unknown architecture or
-    tag, and weights that cannot be fetched.
+    tag, weights that cannot be fetched, and weights in a format that can run code when it is read.
     """
+    if os.sep in model or model.startswith("."):
+        # Before open_clip is imported, which takes seconds: what is not there is said at once.
+        if not Path(model).is_dir():
+            raise ConfigurationError(f"ADJUDICATE_ENCODER__MODEL: there is no folder {model}.")
+        return _folder(Path(model).resolve())
+    import open_clip
+
     if model in open_clip.list_models():
         return _pretrained(model, pretrained)
     if Path(model).is_dir():
         return _folder(Path(model).resolve())
-    if os.sep in model or model.startswith("."):
-        raise ConfigurationError(f"ADJUDICATE_ENCODER__MODEL: there is no folder {model}.")
     raise ConfigurationError(
         f"ADJUDICATE_ENCODER__MODEL: {model!r} is neither a folder nor an architecture of "
         "open_clip, such as 'ViT-L-14'."
@@ -71,11 +70,17 @@ def _folder(folder: Path) -> Checkpoint:
         raise ConfigurationError(f"ADJUDICATE_ENCODER__MODEL: {folder} has no {_CONFIG}.")
     weights = next((folder / name for name in _WEIGHTS if (folder / name).is_file()), None)
     if weights is None:
-        raise ConfigurationError(f"ADJUDICATE_ENCODER__MODEL: {folder} has no {_WEIGHTS[0]}.")
+        pickled = sorted(path.name for path in folder.iterdir() if path.suffix in _PICKLES)
+        instead = f"; {pickled[0]} is a pickle, which runs code when it is read" if pickled else ""
+        raise ConfigurationError(
+            f"ADJUDICATE_ENCODER__MODEL: {folder} has no {_WEIGHTS[0]}{instead}."
+        )
     return Checkpoint(folder.name, f"local-dir:{folder}", weights, config)
 
 
 def _pretrained(architecture: str, tag: str) -> Checkpoint:
+    import open_clip
+
     config = open_clip.get_pretrained_cfg(architecture, tag) if tag else None
     if not config:
         known = ", ".join(open_clip.list_pretrained_tags_by_model(architecture)) or "none"
@@ -88,4 +93,10 @@ def _pretrained(architecture: str, tag: str) -> Checkpoint:
             f"The weights of {architecture}/{tag} are not in the cache and could not be fetched "
             f"({type(error).__name__})."
         ) from error
+    if weights.suffix != ".safetensors":
+        raise ConfigurationError(
+            f"ADJUDICATE_ENCODER__PRETRAINED: the weights of {architecture}/{tag} come as "
+            f"{weights.name}, a format that can run code when it is read: use a tag or a folder "
+            f"with {_WEIGHTS[0]}."
+        )
     return Checkpoint(f"{architecture}/{tag}", architecture, weights)

@@ -29,7 +29,7 @@ from executors.encoder.ranking import check, settle, spread, things
 from executors.shared.batcher import SPENT, Batcher, Closed
 from executors.shared.health.ad import canary_case
 from executors.shared.health.checks import Check
-from executors.shared.memory import OutOfMemory
+from executors.shared.passes import OutOfMemory
 from executors.shared.room import Room
 from executors.shared.telemetry.catalogue import MODEL_LOAD_SECONDS, VERSION
 from executors.shared.telemetry.instruments import versions

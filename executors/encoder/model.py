@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import open_clip
 import torch
 from PIL import Image
 
@@ -21,7 +20,8 @@ from executors.encoder.precision import resolve_device, resolve_precision
 from executors.encoder.tokens import Tokens
 from executors.encoder.towers import TorchTowers, Towers
 from executors.encoder.windows import windows
-from executors.shared.memory import PassSize, budget, bytes_per_item
+from executors.shared.memory import budget, bytes_per_item
+from executors.shared.passes import PassSize
 from executors.shared.settings import EncoderSettings, Precision
 
 Vectors = npt.NDArray[np.float32]
@@ -154,6 +154,8 @@ def load(settings: EncoderSettings) -> ClipEncoder:
 
     Raises `ConfigurationError` with one sentence if model, device or precision cannot be had.
     """
+    # open_clip is imported where a model is opened: it brings torchvision, timm and transformers,
+    # seconds of a processor's time, and a wrong setting is to be said before.
     checkpoint = find(settings.model, settings.pretrained)
     torch.set_num_threads(settings.threads)
     if settings.backend == "onnx":
@@ -165,7 +167,7 @@ def load(settings: EncoderSettings) -> ClipEncoder:
     return ClipEncoder(
         TorchTowers(model, pixels, device, precision, settings.compile),
         pixels,
-        Tokens(open_clip.get_tokenizer(checkpoint.source), model),
+        Tokens(tokenizer_of(checkpoint), model),
         settings,
         name=checkpoint.name,
         version=checkpoint.version,
@@ -189,24 +191,33 @@ def _load_onnx(checkpoint: Checkpoint, settings: EncoderSettings) -> ClipEncoder
     return ClipEncoder(
         towers,
         pixels,
-        Tokens(open_clip.get_tokenizer(checkpoint.source), model=None),
+        Tokens(tokenizer_of(checkpoint), model=None),
         settings,
         name=checkpoint.name,
         version=f"{checkpoint.name}-int8-{fingerprint(settings.onnx)}",
     )
 
 
+def tokenizer_of(checkpoint: Checkpoint) -> Any:
+    """open_clip's tokenizer of a model."""
+    import open_clip
+
+    return open_clip.get_tokenizer(checkpoint.source)
+
+
 def open_model(
     checkpoint: Checkpoint, pretrained: str, device: torch.device, precision: Precision
 ) -> Any:
     """The open_clip model with its weights. Raises `ConfigurationError` if they are no model."""
+    import open_clip
+
     try:
         # The precision is given when the model is made, not after: open_clip then keeps the
         # layer norms in fp32 and casts the weights, of whatever type on disk, as it loads them.
         model, _ = open_clip.create_model_from_pretrained(
             checkpoint.source, pretrained or None, precision=precision, device=device
         )
-    except Exception as error:  # a broken file fails in the parsers of JSON, safetensors or pickle
+    except Exception as error:  # a broken file fails in the parsers of JSON or safetensors
         raise ConfigurationError(
             f"The model {checkpoint.name} cannot be loaded: {str(error).splitlines()[0]}"
         ) from error

@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import open_clip
 import torch
 from PIL import Image
 
 from adjudicate.errors import AdError, ConfigurationError
 from executors.encoder.checkpoint import find
-from executors.encoder.model import Vectors, open_model
+from executors.encoder.model import Vectors, open_model, tokenizer_of
 from executors.encoder.onnx_towers import MANIFEST, Manifest, OnnxTowers, file_of
 from executors.encoder.pixels import Pixels, stacked
 from executors.encoder.tokens import Tokens
@@ -87,7 +86,7 @@ def export(
     checkpoint = find(model, pretrained)
     loaded = open_model(checkpoint, pretrained, _CPU, "fp32")
     pixels = Pixels(loaded.visual.preprocess_cfg)
-    tokens = Tokens(open_clip.get_tokenizer(checkpoint.source), loaded)
+    tokens = Tokens(tokenizer_of(checkpoint), loaded)
     stock = TorchTowers(loaded, pixels, _CPU, "fp32")
     images = stacked([pixels(image) for image in samples or _noise()])
     ids = tokens(list(_TEXTS))

@@ -7,9 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL import Image
-from torchvision.transforms import Compose
 
 _MAX_ASPECT = 100
 _SMALL = 200
@@ -30,6 +28,9 @@ class Pixels:
 
     def __init__(self, config: dict[str, Any]) -> None:
         """`config` is a model's `visual.preprocess_cfg`."""
+        from open_clip.transform import PreprocessCfg, image_transform_v2
+        from torchvision.transforms import Compose
+
         cfg = PreprocessCfg(**config)
         stock = image_transform_v2(cfg, is_train=False)
         self._resized = Compose(stock.transforms[:-2])

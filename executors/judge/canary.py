@@ -10,7 +10,7 @@ from executors.judge.prompt import clean
 from executors.judge.questions import picture
 from executors.shared.health.ad import canary_case
 from executors.shared.health.canaries import CanaryFailed
-from executors.shared.memory import OutOfMemory
+from executors.shared.passes import OutOfMemory
 from executors.shared.policy import Policy
 from executors.shared.settings import Settings
 

@@ -32,7 +32,7 @@ from executors.judge.questions import Applicable, Rules, check_copy, explain_abo
 from executors.judge.review import Invalid, Review
 from executors.judge.verdict import read
 from executors.shared.batcher import Expired
-from executors.shared.memory import OutOfMemory
+from executors.shared.passes import OutOfMemory
 from executors.shared.policy import Policy
 from executors.shared.settings import Settings
 from executors.shared.telemetry.catalogue import JUDGE_INVALID

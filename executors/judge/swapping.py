@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-import torch
 from PIL import Image
 
 from adjudicate.errors import Code, ConfigurationError, RequestError
@@ -19,7 +18,6 @@ from executors.judge.backend import ALWAYS, Backend, Opinion, Question
 from executors.judge.models_file import Limits
 from executors.judge.registry import Resolved, entries, no_such, prepare, resolve
 from executors.judge.weights import weight_bytes
-from executors.shared.memory import free_bytes, give_back
 from executors.shared.settings import JudgeSettings
 
 OPEN_SHARE = 1.2
@@ -200,6 +198,11 @@ class SwappingBackend:
         settings = resolved.settings
         if settings.backend != "transformers":
             return
+        # Here, as a judge that asks a server has no PyTorch.
+        import torch
+
+        from executors.shared.memory import free_bytes
+
         precision = self.precision if settings.precision == "auto" else settings.precision
         weights = weight_bytes(Path(settings.model), precision, settings.quantization)
         free = free_bytes(torch.device(self.device))
@@ -236,7 +239,10 @@ async def _warm(serving: Serving) -> None:
 def _closed(serving: Serving) -> None:
     serving.close()
     gc.collect()
-    give_back()
+    if serving.device.startswith("cuda"):
+        from executors.shared.memory import give_back
+
+        give_back()
 
 
 def _version(backend: Backend, resolved: Resolved) -> str:

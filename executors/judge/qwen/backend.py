@@ -14,7 +14,7 @@ from executors.judge.qwen.engine import Engine
 from executors.judge.qwen.inputs import Prepared
 from executors.judge.tracing import note_batch
 from executors.shared.batcher import Batcher, Closed, Expired
-from executors.shared.memory import OutOfMemory
+from executors.shared.passes import OutOfMemory
 from executors.shared.settings import JudgeSettings
 
 

@@ -21,7 +21,8 @@ from executors.judge.qwen.passes import Judged, Passes
 from executors.judge.qwen.picture import PictureRule
 from executors.judge.qwen.prefix import PrefixCache
 from executors.judge.qwen.writing import Writer
-from executors.shared.memory import OutOfMemory, PassBytes, give_back
+from executors.shared.memory import give_back
+from executors.shared.passes import OutOfMemory, PassBytes
 from executors.shared.settings import JudgeSettings
 
 _PREFIX_BYTES = 512 * 1024 * 1024

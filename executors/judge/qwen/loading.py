@@ -75,12 +75,15 @@ def _from_pretrained(
 
         extra = dict(quantized_kwargs(settings.quantization, device, dtype))
     try:
-        processor = AutoProcessor.from_pretrained(source, local_files_only=local)
+        processor = AutoProcessor.from_pretrained(
+            source, local_files_only=local, trust_remote_code=False
+        )
         model = Qwen2VLForConditionalGeneration.from_pretrained(
             source,
             dtype=dtype,
             attn_implementation=settings.attention,
             use_safetensors=True,
+            trust_remote_code=False,
             local_files_only=local,
             **extra,
         )
