@@ -70,10 +70,15 @@ class Server:
         if self._process.poll() is not None:
             raise RuntimeError(f"the server ended:\n{self.log.read_text()[-2000:]}")
 
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        """The process itself, once it was started."""
+        assert self._process is not None
+        return self._process
+
     def family(self) -> list[psutil.Process]:
         """The process and all below it."""
-        assert self._process is not None
-        parent = psutil.Process(self._process.pid)
+        parent = psutil.Process(self.process.pid)
         return [parent, *parent.children(recursive=True)]
 
     def cpu_seconds(self) -> float:

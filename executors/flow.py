@@ -22,9 +22,12 @@ from typing import Any
 
 os.environ.setdefault("JINA_OPTOUT_TELEMETRY", "1")
 os.environ.setdefault("JINA_LOG_LEVEL", "ERROR")
-# What flow.yml runs where nothing else is asked for. Jina puts variables in once this module is loaded.
-for _room in ("gateway", "encoder", "library", "judge", "ledger"):
-    os.environ.setdefault(f"ADJUDICATE_{_room.upper()}_USES", f"executors/{_room}/config.yml")
+# What flow.yml runs where nothing else is asked for. Jina puts variables in once this is loaded.
+os.environ.setdefault("ADJUDICATE_GATEWAY_USES", "executors/gateway/config.yml")
+os.environ.setdefault("ADJUDICATE_ENCODER_USES", "executors/encoder/config.yml")
+os.environ.setdefault("ADJUDICATE_LIBRARY_USES", "executors/library/config.yml")
+os.environ.setdefault("ADJUDICATE_JUDGE_USES", "executors/judge/config.yml")
+os.environ.setdefault("ADJUDICATE_LEDGER_USES", "executors/ledger/config.yml")
 # Jina's own imports warn in every process about what its pins already settle.
 os.environ.setdefault(
     "PYTHONWARNINGS", "ignore:pkg_resources is deprecated,ignore:Valid config keys have changed"
@@ -36,6 +39,7 @@ from jina.enums import FlowBuildLevel
 from jina.helper import is_port_free
 
 from adjudicate.errors import ConfigurationError
+from executors.exporting import Exporting
 from executors.gateway.access.binding import bind_address
 from executors.gateway.access.loopback import HOST
 from executors.gateway.access.tls import open_tls
@@ -67,7 +71,7 @@ def say(message: str, level: int = logging.INFO) -> None:
     logger.log(level, "%s", message)
 
 
-class Flow(jina.Flow):
+class Flow(Exporting, jina.Flow):
     """The Flow of flow.yml, supervised: dead rooms restart with back-off, signals drain first.
 
     It is called `Flow` since Jina builds from `jtype: Flow` the class registered last under that

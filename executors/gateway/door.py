@@ -8,8 +8,8 @@ from contextvars import ContextVar
 from typing import Protocol
 
 from adjudicate.errors import Code, RequestError
-from executors.gateway.asked import ASKED, UNKNOWN
 from executors.gateway.caller import CALLER, Caller, Scope
+from executors.gateway.telemetry.asked import ASKED, UNKNOWN
 
 NEEDS: dict[str, Scope] = {
     "/review": Scope.REVIEW,

@@ -20,7 +20,9 @@ from executors.gateway.limits.counting import watch_places
 from executors.gateway.limits.draining import Draining
 from executors.gateway.limits.streams import Streams
 from executors.gateway.operations.api import Api
+from executors.gateway.routing.names import Names
 from executors.gateway.routing.rooms import ROOMS, Rooms
+from executors.gateway.routing.sending import Sending
 from executors.gateway.routing.walls import use_real_documents
 from executors.gateway.servers import Edge
 from executors.shared.packing import pack_once
@@ -74,6 +76,9 @@ class AdGateway(CompositeBaseServer, BaseGateway):
         rooms.reports.samples = self._telemetry.samples
         pool, monitor = self.streamer._connection_pool, self._telemetry.monitor
         self._health = GatewayHealth(pool, ROOMS, settings.health, monitor)
+        forget = self._health.replicas.forget
+        self._names = Names(pool, ROOMS, settings.gateway.names_s, forget)
+        Sending(pool, self._names.refresh)
         rooms.health = self._health
         policies = Policies(settings.policies, settings.policy_poll_s)
         api = Api(rooms, settings.gateway, lambda: policies.current)
@@ -87,6 +92,7 @@ class AdGateway(CompositeBaseServer, BaseGateway):
             await authenticator.start()
             if authenticator.lets_nobody_in:
                 logger.warning("%s", HOW_TO_MAKE_A_KEY)
+        await self._names.start()
         await super().setup_server()
         self._health.start()
 
@@ -94,6 +100,7 @@ class AdGateway(CompositeBaseServer, BaseGateway):
         """Stop accepting, let what is in flight finish within a bound, then close."""
         await self._health.stop()
         await self._draining.drain(self.servers)
+        await self._names.stop()
         await super().shutdown()
         await self._edge.limits.close()
         if self._edge.authenticator is not None:

@@ -13,6 +13,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from adjudicate.errors import ConfigurationError
+from executors.shared.schema_growth import CannotGrow, grow, lacking
 from executors.shared.telemetry.sql import watch_sql
 
 BUSY_TIMEOUT_MS = 10_000
@@ -22,26 +23,48 @@ _SETTING = "ADJUDICATE_DATABASE"
 
 
 def open_database(url: str, metadata: MetaData) -> Engine:
-    """An engine for the URL, with the tables of `metadata` in place.
+    """An engine for the URL, with the tables of `metadata` in place; those of an earlier release
+    get the columns that they lack, if rows can do without.
 
     Raises `ConfigurationError` when the URL is wrong, its driver is missing, nothing answers, or
-    the tables there are those of an earlier release. The message never shows a password.
+    the tables there lack what rows cannot do without. The message never shows a password.
     """
-    parsed = _parse(url)
-    shown = parsed.render_as_string(hide_password=True)
-    try:
+    with _said(url) as parsed:
         engine = _engine(parsed)
-        _refuse_earlier_tables(engine, metadata, shown)
+        grow(engine, metadata)
         _create_tables(engine, metadata)
-    except ImportError as error:
-        raise ConfigurationError(
-            f"{_SETTING}: the driver of {shown} is not installed ({error})."
-        ) from None
-    except (SQLAlchemyError, OSError) as error:
-        reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-        raise ConfigurationError(f"{_SETTING}: {shown} cannot be opened: {reason}.") from None
     watch_sql(engine)
     return engine
+
+
+def lacking_columns(url: str, metadata: MetaData) -> list[str]:
+    """What `open_database` would add to tables that are there, as `table.column`; changes nothing.
+
+    Raises `ConfigurationError` as it does.
+    """
+    with _said(url) as parsed:
+        engine = _engine(parsed)
+        try:
+            return lacking(engine, metadata)
+        finally:
+            engine.dispose()
+
+
+def lacking_tables(url: str, metadata: MetaData) -> list[str]:
+    """The tables that `open_database` would make. Raises `ConfigurationError` as it does."""
+    with _said(url) as parsed:
+        engine = _engine(parsed)
+        try:
+            there = set(inspect(engine).get_table_names())
+            return [table.name for table in metadata.sorted_tables if table.name not in there]
+        finally:
+            engine.dispose()
+
+
+def sqlite_file(url: str) -> Path | None:
+    """The file of a SQLite database; None for a server. Raises `ConfigurationError`."""
+    parsed = _parse(url)
+    return Path(parsed.database or "") if parsed.get_backend_name() == "sqlite" else None
 
 
 @contextmanager
@@ -65,6 +88,27 @@ def upsert(connection: Connection, table: Table) -> Any:
     if name not in dialects:
         raise ConfigurationError(f"{_SETTING}: {name} is not supported; use PostgreSQL or SQLite.")
     return dialects[name](table)
+
+
+@contextmanager
+def _said(url: str) -> Iterator[URL]:
+    """The URL; what goes wrong with its database becomes a sentence."""
+    parsed = _parse(url)
+    shown = parsed.render_as_string(hide_password=True)
+    try:
+        yield parsed
+    except ImportError as error:
+        raise ConfigurationError(
+            f"{_SETTING}: the driver of {shown} is not installed ({error})."
+        ) from None
+    except CannotGrow as error:
+        raise ConfigurationError(
+            f"{_SETTING}: {shown} was made by an earlier release ({error}): export the exemplars "
+            f"with that release and import them into a fresh database, named by {_SETTING}."
+        ) from None
+    except (SQLAlchemyError, OSError) as error:
+        reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        raise ConfigurationError(f"{_SETTING}: {shown} cannot be opened: {reason}.") from None
 
 
 def _parse(url: str) -> URL:
@@ -107,21 +151,6 @@ def _set_up_sqlite(connection: Any, _record: Any) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     writes = connection.get_execution_options().get("writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-def _refuse_earlier_tables(engine: Engine, metadata: MetaData, shown: str) -> None:
-    there = inspect(engine)
-    for table in metadata.sorted_tables:
-        if not there.has_table(table.name):
-            continue
-        columns = {column["name"] for column in there.get_columns(table.name)}
-        missing = next((c.name for c in table.columns if c.name not in columns), None)
-        if missing is not None:
-            raise ConfigurationError(
-                f"{_SETTING}: {shown} was made by an earlier release (its table {table.name} has "
-                f"no column {missing}): export the exemplars with that release and import them "
-                f"into a fresh database, named by {_SETTING}."
-            )
 
 
 def _create_tables(engine: Engine, metadata: MetaData) -> None:

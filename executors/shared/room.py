@@ -53,7 +53,7 @@ class Room(Executor):
         started = time.perf_counter()
         try:
             self.settings = settings or load_settings()
-            replica = replica_of(getattr(self.runtime_args, "name", ""))
+            replica = replica_of(getattr(self.runtime_args, "name", None) or "")
             self.telemetry = open_telemetry(self.settings, self.room, replica)
             self.probes = RoomProbes(
                 self.room,

@@ -1,11 +1,13 @@
 """All settings of the rooms: environment variables `ADJUDICATE_…`, read once at a room's door.
 
 A section's name stands before a double underscore: `ADJUDICATE_ENCODER__PRECISION=fp32`.
+What should stand in no environment is read from the files of a folder: `ADJUDICATE_SECRETS`.
 """
 
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -17,12 +19,21 @@ from pydantic import (
     SecretStr,
     ValidationError,
 )
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    NestedSecretsSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from adjudicate.errors import ConfigurationError
 
 ROOT = Path(__file__).resolve().parents[2]
 """The repository's root: where models/, policies/ and flow.yml stand."""
+
+SECRETS = "ADJUDICATE_SECRETS"
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 Compile = Literal["none", "compile", "cudagraphs"]
@@ -71,6 +82,9 @@ class GatewaySettings(_Section):
     max_ads: int = Field(1_000, gt=0)
     """Ads in one request."""
     max_request_bytes: int = Field(256 * 1024 * 1024, gt=0)
+    names_s: float = Field(2.0, ge=0)
+    """How often the names of the rooms are looked up anew, where they are names: replicas that come
+    and go behind one name are followed. 0: never; gRPC then stays with whom it found first."""
     batch_ads: int = Field(32, gt=0)
     """Ads that travel through the rooms in one message."""
     cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = ()
@@ -213,6 +227,8 @@ class LibrarySettings(_Section):
     audit_share: float = Field(0.01, ge=0, le=1)
     audit_seed: int = 0
     max_matches: int = Field(5, ge=1)
+    stale_wait_s: float = Field(5.0, ge=0)
+    """How long an ad waits for an exemplar that its encoder has no embeddings of yet."""
     index: Literal["exact", "ivf", "qdrant"] = "exact"
     search_threads: int = Field(1, ge=1)
     search_precision: Precision = "auto"
@@ -305,6 +321,9 @@ class SupervisorSettings(_Section):
 class TelemetrySettings(_Section):
     """What others can see of the service. See docs/observability.md."""
 
+    instance: str = ""
+    """Of this process, as OpenTelemetry's `service.instance.id`. Empty: room and replica, such as
+    `encoder/0`; in a container its host's name, which on Kubernetes is the pod's."""
     otlp_endpoint: str = ""
     """`host:port` or URL of an OTLP gRPC receiver, for traces and metrics. Empty: none."""
     otlp_headers: SecretStr = SecretStr("")
@@ -377,6 +396,9 @@ class Settings(BaseSettings):
         env_prefix="ADJUDICATE_", env_nested_delimiter="__", extra="ignore", frozen=True
     )
 
+    secrets: _OptionalPath = None
+    """A folder with files that are named as variables, upper or lower case, and hold their values,
+    such as `adjudicate_database`. A variable of the environment goes before its file."""
     policies: Path = ROOT / "policies"
     policy_poll_s: float = Field(2.0, ge=0)
     """How often the rooms look for a changed policy; 0: only at the start."""
@@ -397,6 +419,21 @@ class Settings(BaseSettings):
     health: HealthSettings = HealthSettings()
     quality: QualitySettings = QualitySettings()
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment, then the files of `ADJUDICATE_SECRETS`."""
+        files = NestedSecretsSettingsSource(
+            file_secret_settings, os.environ.get(SECRETS) or None, secrets_dir_missing="error"
+        )
+        return init_settings, env_settings, files
+
 
 def load_settings() -> Settings:
     """The settings of this process.
@@ -405,6 +442,12 @@ def load_settings() -> Settings:
     """
     try:
         return Settings()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{SECRETS}: a file of it cannot be read: {error}.") from None
+    except SettingsError as error:
+        # Without a cause it is the folder that is wrong; else a whole section that is no JSON.
+        where = "The settings" if error.__cause__ else SECRETS
+        raise ConfigurationError(f"{where}: {error}.") from None
     except ValidationError as error:
         first = error.errors()[0]
         name = "ADJUDICATE_" + "__".join(str(part) for part in first["loc"]).upper()

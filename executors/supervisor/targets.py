@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from executors.shared.settings import TelemetrySettings
-from executors.shared.telemetry.monitor import ROOMS, port_of
+from executors.shared.telemetry.ports import ROOMS, port_of
 from executors.supervisor.place import Place
 
 _EVERYWHERE = ("", "0.0.0.0", "::")

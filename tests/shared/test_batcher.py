@@ -186,9 +186,10 @@ async def test_close_refuses_new_items_and_fails_waiting_ones() -> None:
 async def test_who_wants_to_know_hears_how_long_an_item_waited_and_was_worked_on(
     make: Make,
 ) -> None:
-    gate = threading.Event()
+    gate, begun = threading.Event(), threading.Event()
 
     def wait(items: Sequence[int]) -> list[int]:
+        begun.set()
         gate.wait(30)
         return list(items)
 
@@ -200,6 +201,7 @@ async def test_who_wants_to_know_hears_how_long_an_item_waited_and_was_worked_on
 
     batcher = make(wait, max_batch=1, max_wait=0)
     both = asyncio.gather(submit(batcher, 1), submit(batcher, 2))
+    await asyncio.to_thread(begun.wait, 30)
     await asyncio.sleep(0.1)
     gate.set()
     first, second = await both

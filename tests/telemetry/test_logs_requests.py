@@ -15,10 +15,10 @@ from opentelemetry.trace import SpanContext, TraceFlags
 from adjudicate.errors import AdjudicateError, Code, fault
 from executors.gateway.access.asgi import HttpGuard
 from executors.gateway.access.authenticator import Authenticator
-from executors.gateway.asked import asked, refused_unasked
 from executors.gateway.caller import CALLER, Caller
 from executors.gateway.protocols.counted import Counted
-from executors.gateway.request_lines import TELLING
+from executors.gateway.telemetry.asked import asked, refused_unasked
+from executors.gateway.telemetry.request_lines import TELLING
 from tests.gateway.limits.gateway import MIB, request_of, running, until
 
 DESK = Caller("key:0123456789ab", "the desk")

@@ -13,7 +13,8 @@ from prometheus_client import CollectorRegistry, Counter
 
 from benchmarks._servers import MONITORS, free_range
 from executors.shared.settings import TelemetrySettings
-from executors.shared.telemetry.monitor import CONNECTIONS, Monitor, open_monitor, port_of
+from executors.shared.telemetry.monitor import CONNECTIONS, Monitor, open_monitor
+from executors.shared.telemetry.ports import port_of
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 

@@ -19,7 +19,7 @@ from executors.gateway.protocols.traced import Traced, TracedRoute
 from executors.gateway.routing.pictures import documents
 from executors.gateway.routing.rooms import refusal
 from executors.gateway.routing.tracing import traced
-from executors.gateway.tracing import anew, known_by, request_span
+from executors.gateway.telemetry.tracing import anew, known_by, request_span
 from executors.shared.telemetry import traceparent as w3c
 from executors.shared.telemetry.spans import Form, OpenSpan
 from executors.shared.telemetry.tracing import current_trace_id

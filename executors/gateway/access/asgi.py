@@ -17,11 +17,11 @@ from executors.gateway.access.credentials import (
     without_credentials,
 )
 from executors.gateway.access.loopback import refuse_strangers
-from executors.gateway.asked import ASKED, refused_unasked
 from executors.gateway.caller import CALLER, OPEN, Caller
 from executors.gateway.caller import PROTOCOL as SPOKEN
 from executors.gateway.protocols.pages import PAGES
 from executors.gateway.protocols.problems import problem
+from executors.gateway.telemetry.asked import ASKED, refused_unasked
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]

@@ -43,14 +43,15 @@ class GatewayHealth:
         self._rounds = Rounds(pool, self._rooms, settings, self.replicas, board)
         self._rounds.watchers.append(self._tell_grpc)
         self._pulse = Pulse()
-        self._stopping = False
+        self._listening = self._stopping = False
         self._tell_grpc()
         self._forget = (ROOM_HEALTHY.watch(self._healthy), ROOM_RESTARTS.watch(self._restarts))
         for path, say in ((LIVE, self._live), (READY, self._ready), (DEEP, self._deep)):
             monitor.add(path, page(say))
 
     def start(self) -> None:
-        """Begin to send canaries."""
+        """The servers listen: begin to send canaries."""
+        self._listening = True
         self._pulse.follow(asyncio.get_running_loop())
         self._rounds.start()
 
@@ -84,7 +85,8 @@ class GatewayHealth:
     def _ready(self) -> Said:
         """Ready when ads can be decided. A judge that is away is said, and not waited for: what it
         should have seen is escalated."""
-        checks = []
+        waits = "" if self._listening else "it waits for its rooms to answer"
+        checks = [{"name": "servers", "ok": self._listening, "detail": waits or "they listen"}]
         for room in self._rooms:
             well = self.replicas.healthy(room)
             detail = "; ".join(each.detail for each in self.replicas if each.room == room)

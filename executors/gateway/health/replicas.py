@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import count
 
 from adjudicate.documents import Canary, ReplicaHealth
 from executors.shared.health.board import Restarts, Seen, port_of_address
@@ -62,15 +63,25 @@ class Replica:
 class Replicas:
     """All of them, by address. Belongs to one event loop; others may read."""
 
-    restarts: Callable[[], Mapping[str, Restarts]] = dict
-    """By port, as the supervisor tells them."""
+    restarts: Callable[[], Mapping[str, Restarts]] | None = None
+    """By port, as the supervisor tells them; None where there is none."""
     _known: dict[str, Replica] = field(default_factory=dict)
 
     def of(self, room: str, address: str, number: int) -> Replica:
-        """The replica at this address."""
+        """The replica at this address; a new one has this number, or else the lowest free one."""
         if address not in self._known:
+            taken = {each.number for each in self if each.room == room}
+            if number in taken:
+                number = next(free for free in count() if free not in taken)
             self._known[address] = Replica(room, address, number)
         return self._known[address]
+
+    def forget(self, address: str) -> None:
+        """There is no replica at this address any more."""
+        self._known.pop(address, None)
+
+    def __contains__(self, replica: Replica) -> bool:
+        return self._known.get(replica.address) is replica
 
     def __iter__(self) -> Iterator[Replica]:
         return iter(list(self._known.values()))
@@ -90,7 +101,7 @@ class Replicas:
 
     def shown(self, room: str) -> list[ReplicaHealth]:
         """For the room's status."""
-        restarts = self.restarts()
+        restarts = self.restarts() if self.restarts else None
         return [_shown(each, restarts) for each in self if each.room == room]
 
     def seen(self) -> dict[str, Seen]:
@@ -101,16 +112,18 @@ class Replicas:
         }
 
 
-def _shown(replica: Replica, restarts: Mapping[str, Restarts]) -> ReplicaHealth:
-    restarted = restarts.get(port_of_address(replica.address))
+def _shown(replica: Replica, restarts: Mapping[str, Restarts] | None) -> ReplicaHealth:
+    restarted = restarts.get(port_of_address(replica.address)) if restarts else None
+    counted = restarted.died + restarted.unhealthy if restarted else 0
     return ReplicaHealth(
         replica=replica.number,
+        address=replica.address,
         state=replica.state,
         last_canary=replica.last,
         milliseconds=replica.milliseconds,
         failures=replica.failures,
         detail=replica.detail,
-        restarts=restarted.died + restarted.unhealthy if restarted else 0,
+        restarts=None if restarts is None else counted,
         restarted_at=restarted.last if restarted else "",
         restart_reason=restarted.reason if restarted else "",
     )

@@ -109,8 +109,9 @@ class Rounds:
             _keep(self._rechecks, replica.address, self._recheck(replica))
 
     async def _recheck(self, replica: Replica) -> None:
-        """Until the replica can be reached. What fails meanwhile is for the schedule to count."""
-        while replica.detail == UNREACHABLE:
+        """Until the replica can be reached, or is none any more. What fails meanwhile is for the
+        schedule to count."""
+        while replica.detail == UNREACHABLE and replica in self._replicas:
             await asyncio.sleep(RECHECK_S)
             for known, connection in self._connections():
                 if known is replica:

@@ -14,8 +14,8 @@ import orjson
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from adjudicate.errors import STATUS, AdjudicateError, Code, RequestError
-from executors.gateway.asked import refused_unasked
 from executors.gateway.limits.refusals import overloaded
+from executors.gateway.telemetry.asked import refused_unasked
 from executors.shared.settings import LimitSettings
 
 LINGER_S = 2.0

@@ -9,10 +9,10 @@ from uvicorn.protocols.websockets.websockets_impl import WebSocketProtocol
 from websockets.legacy.framing import Frame
 
 from adjudicate.errors import AdjudicateError, Code
-from executors.gateway.asked import refused_unasked
 from executors.gateway.limits.budget import Held
 from executors.gateway.limits.callers import CallerLimits
 from executors.gateway.limits.connections import LINGER_S
+from executors.gateway.telemetry.asked import refused_unasked
 from executors.shared.settings import LimitSettings
 
 NORMAL, SERVICE_RESTART, TRY_AGAIN_LATER = 1000, 1012, 1013

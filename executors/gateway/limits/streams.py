@@ -15,13 +15,13 @@ from jina.serve.runtimes.gateway.streamer import GatewayStreamer
 from jina.types.request.data import DataRequest
 
 from adjudicate.errors import AdjudicateError
-from executors.gateway.asked import refused_unasked
 from executors.gateway.caller import PROTOCOL
 from executors.gateway.limits.callers import CallerLimits
 from executors.gateway.limits.refusals import shutting_down
 from executors.gateway.protocols.grpc_status import abort, tell
 from executors.gateway.routing.rooms import refusal
-from executors.gateway.tracing import anew
+from executors.gateway.telemetry.asked import refused_unasked
+from executors.gateway.telemetry.tracing import anew
 
 MOST = 64
 """Requests of one stream in flight; what comes meanwhile waits at the client."""

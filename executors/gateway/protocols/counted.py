@@ -7,8 +7,8 @@ from typing import Any
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from executors.gateway.access.asgi import PROBES
-from executors.gateway.asked import asked
 from executors.gateway.protocols.pages import ASSETS, DOCS
+from executors.gateway.telemetry.asked import asked
 
 
 class Counted:

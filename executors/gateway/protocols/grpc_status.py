@@ -21,8 +21,8 @@ from jina.proto import jina_pb2
 from jina.types.request.data import DataRequest
 
 from adjudicate.errors import STATUS, AdjudicateError, Code, fault
-from executors.gateway.asked import refused_unasked
 from executors.gateway.protocols.problems import retry_after_of
+from executors.gateway.telemetry.asked import refused_unasked
 from executors.shared.telemetry.tracing import current_trace_id
 
 DOMAIN = "adjudicate"

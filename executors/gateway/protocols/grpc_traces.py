@@ -7,7 +7,7 @@ from typing import Any
 
 import grpc
 
-from executors.gateway.tracing import know_by
+from executors.gateway.telemetry.tracing import know_by
 
 
 class CallTraces(grpc.aio.ServerInterceptor):

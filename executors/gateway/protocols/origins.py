@@ -9,8 +9,8 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import Receive, Scope, Send
 
 from adjudicate.errors import Code, RequestError
-from executors.gateway.asked import refused_unasked
 from executors.gateway.protocols.problems import problem
+from executors.gateway.telemetry.asked import refused_unasked
 
 _METHODS = ("GET", "HEAD", "POST", "PATCH", "DELETE")
 _SENT = ("Authorization", "X-API-Key", "Content-Type", "Idempotency-Key", "traceparent")

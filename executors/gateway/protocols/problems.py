@@ -14,8 +14,8 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 
 from adjudicate.errors import STATUS, AdjudicateError, Code, RequestError
-from executors.gateway.asked import ASKED
-from executors.gateway.tracing import refused
+from executors.gateway.telemetry.asked import ASKED
+from executors.gateway.telemetry.tracing import refused
 from executors.shared.telemetry.tracing import current_trace_id
 
 PROBLEM = "application/problem+json"

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from executors.gateway.access.asgi import PROBES
 from executors.gateway.protocols.pages import ASSETS, DOCS
-from executors.gateway.tracing import known_by, leave_out, request_span
+from executors.gateway.telemetry.tracing import known_by, leave_out, request_span
 from executors.shared.telemetry.spans import Form, OpenSpan
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

@@ -17,14 +17,14 @@ from opentelemetry.semconv.attributes.http_attributes import HTTP_ROUTE
 from opentelemetry.trace import SpanKind
 
 from adjudicate.errors import STATUS, AdjudicateError, Code, RequestError, ServiceError
-from executors.gateway.asked import Asked, asked
 from executors.gateway.limits.budget import ByteBudget
 from executors.gateway.operations.api import Api
 from executors.gateway.operations.bodies import Body, parse_body
 from executors.gateway.protocols.operations import operations_of
 from executors.gateway.protocols.problems import install_problems, retry_after_of
 from executors.gateway.protocols.reader import known
-from executors.gateway.tracing import anew, name_operation, request_span
+from executors.gateway.telemetry.asked import Asked, asked
+from executors.gateway.telemetry.tracing import anew, name_operation, request_span
 from executors.shared.telemetry.spans import Form
 from executors.shared.telemetry.tracing import current_trace_id
 

@@ -8,9 +8,9 @@ from typing import Any
 from jina.types.request.data import DataRequest
 from opentelemetry import trace
 
-from executors.gateway.asked import ASKED
 from executors.gateway.routing.pictures import documents
 from executors.gateway.routing.times import OWN
+from executors.gateway.telemetry.asked import ASKED
 from executors.shared.telemetry.catalogue import ADS, OK, STAGE_SECONDS
 from executors.shared.telemetry.instruments import Recording
 

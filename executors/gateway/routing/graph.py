@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from jina.proto import jina_pb2
@@ -36,6 +37,9 @@ those that come with it. The judge's few requests are not merged at all."""
 FIRST_IN_FLIGHT, FIRST_MOST = 1_000, 32
 
 
+CountReplicas = Callable[[str], int]
+
+
 class Refused(Exception):
     """A room answered with an error: its answer is the whole request's."""
 
@@ -47,7 +51,7 @@ class Refused(Exception):
 class _Stop:
     """One room of the graph, and the rooms that it needs."""
 
-    def __init__(self, node: Any, pool: GrpcConnectionPool) -> None:
+    def __init__(self, node: Any, pool: GrpcConnectionPool, replicas: CountReplicas) -> None:
         self.name = str(node.name)
         self.needs: list[str] = []
         self.when = condition(self.name, node._filter_condition)
@@ -57,7 +61,7 @@ class _Stop:
         """Of a room that a request can do without."""
         self._merging: Merging | None = None
         if self.name in QUICK:
-            self._merging = Merging(self._send)
+            self._merging = Merging(self._send, replicas=partial(replicas, self.name))
 
     def merge_what_comes_together(self) -> None:
         """For a first room, which the requests reach as their clients send them."""
@@ -111,8 +115,9 @@ class RoomGraph:
     """Sends requests through the rooms as flow.yml says.
 
     `patience` bounds, in seconds by room, the wait for those that a request can do without; all
-    others are required. Raises `ConfigurationError` for a graph that it cannot walk: a room with
-    several needs that reduces them, a floating room, or no single last room.
+    others are required. `replicas` says how many a room has now. Raises `ConfigurationError` for a
+    graph that it cannot walk: a room with several needs that reduces them, a floating room, or no
+    single last room.
     """
 
     def __init__(
@@ -120,10 +125,11 @@ class RoomGraph:
         topology: TopologyGraph,
         pool: GrpcConnectionPool,
         patience: Mapping[str, float] | None = None,
+        replicas: CountReplicas = lambda room: 1,
     ) -> None:
         nodes = topology.all_nodes
         rooms = [node for node in nodes if node.name != "__end_gateway__"]
-        self._stops = {str(node.name): _Stop(node, pool) for node in rooms}
+        self._stops = {str(node.name): _Stop(node, pool, replicas) for node in rooms}
         last = []
         for node in rooms:
             if node.floating:

@@ -24,7 +24,8 @@ first, in their order."""
 Send = Callable[[list[DataRequest]], Awaitable[DataRequest]]
 
 IN_FLIGHT = 2
-"""Messages to a quick room at a time; what comes meanwhile is merged. Two: it is never idle."""
+"""Messages to a quick room's replica at a time; what comes meanwhile is merged. Two: it is never
+idle."""
 LONGEST = 3
 """Windows that a call waits at most."""
 MOST = 128
@@ -48,14 +49,22 @@ class Merging:
 
     A message goes when fewer than `in_flight` are under way, and `window` seconds after the last
     call that it holds, but at most three times as long after the first: as long as others keep
-    coming, they are worth waiting for.
+    coming, they are worth waiting for. `replicas` says how many share the messages; each has
+    `in_flight` of them.
     """
 
     def __init__(
-        self, send: Send, *, in_flight: int = IN_FLIGHT, window: float = 0.0, most: int = MOST
+        self,
+        send: Send,
+        *,
+        in_flight: int = IN_FLIGHT,
+        window: float = 0.0,
+        most: int = MOST,
+        replicas: Callable[[], int] = lambda: 1,
     ) -> None:
         self._send = send
         self._in_flight = in_flight
+        self._replicas = replicas
         self._window = window
         self._most = most
         self._timer: asyncio.TimerHandle | None = None
@@ -87,7 +96,8 @@ class Merging:
 
     def _go_on(self) -> None:
         self._timer = None
-        while self._waiting and len(self._under_way) < self._in_flight:
+        most = self._in_flight * max(1, self._replicas())
+        while self._waiting and len(self._under_way) < most:
             task = asyncio.ensure_future(self._together(self._next()))
             self._under_way.add(task)
             task.add_done_callback(self._ended)

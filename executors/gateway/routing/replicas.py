@@ -12,6 +12,12 @@ from adjudicate.documents import ModelVersion, Problem
 from adjudicate.errors import Code, ServiceError
 
 
+def count_replicas(pool: GrpcConnectionPool, room: str) -> int:
+    """How many replicas of a room are known now."""
+    replicas = pool._connections.get_replicas(room, True)
+    return len(replicas.get_all_connections()) if replicas else 0
+
+
 async def ask_each(
     pool: GrpcConnectionPool,
     request: DataRequest,
@@ -22,8 +28,8 @@ async def ask_each(
     """The answers of all replicas in one, asked one after another, so that the others serve.
 
     A replica that does not answer gives its problem as one of `answers_are`. Raises `ServiceError`
-    when none does. On Kubernetes the pool knows a room by one address, its service: then this is
-    one replica, whichever takes the request.
+    when none does. Behind a name with one address that stands for several, such as a Kubernetes
+    service that is not headless, this is one replica, whichever takes the request.
     """
     replicas = pool._connections.get_replicas(room, True)
     answers: list[DataRequest] = []

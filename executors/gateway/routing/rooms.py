@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import nullcontext
+from functools import partial
 from typing import Any, TypeVar
 
 from docarray import BaseDoc, DocList
@@ -17,18 +18,18 @@ from jina.types.request.data import DataRequest
 
 from adjudicate.documents import Ad, Decision, RoomStatus
 from adjudicate.errors import AdjudicateError, Code, RequestError, ServiceError
-from executors.gateway.asked import asked
 from executors.gateway.caller import PROTOCOL
 from executors.gateway.door import NEEDS, Door
 from executors.gateway.fetch.fetching import Fetching
 from executors.gateway.routing.graph import RoomGraph
 from executors.gateway.routing.pictures import documents
-from executors.gateway.routing.replicas import ask_each
+from executors.gateway.routing.replicas import ask_each, count_replicas
 from executors.gateway.routing.reports import Reports
 from executors.gateway.routing.statuses import Health, status_of
 from executors.gateway.routing.timing import ARRIVED
 from executors.gateway.routing.tracing import traced
-from executors.gateway.tracing import NOISE, refused, request_span
+from executors.gateway.telemetry.asked import asked
+from executors.gateway.telemetry.tracing import NOISE, refused, request_span
 from executors.shared.telemetry.tracing import current_trace_id, room_form
 
 REVIEW = "/review"
@@ -104,7 +105,8 @@ class Rooms:
         self.health: Health | None = None
         """What is known from canaries; None: they are not sent."""
         self._pool = streamer._connection_pool
-        self._flow = RoomGraph(streamer.topology_graph, self._pool, patience)
+        count = partial(count_replicas, self._pool)
+        self._flow = RoomGraph(streamer.topology_graph, self._pool, patience, count)
         self.reports = Reports(self._pool, ROOMS, self._flow.times)
         self._max_ads = max_ads
         streamer._streamer._request_handler = self.handle

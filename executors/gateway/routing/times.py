@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from adjudicate.report.parts import Answered
 from adjudicate.report.statistics import binned, statistics_by_name
 from adjudicate.report.window import Window
-from executors.gateway.codes import CODES
+from executors.gateway.telemetry.codes import CODES
 from executors.shared.telemetry.ring import Ring
 
 TOTAL = "total"

@@ -15,13 +15,10 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder, gzip_accepted
 
 from executors.shared.settings import TelemetrySettings
+from executors.shared.telemetry.ports import port_of
 
 logger = logging.getLogger(__name__)
 
-ROOMS = ("gateway", "encoder", "library", "judge", "ledger")
-"""In the order of their ports."""
-REPLICA_PORTS = 10
-"""From one replica's port to the next's."""
 CONNECTIONS = 16
 """Open at a time; one more is closed at once."""
 PATIENCE_S = 5.0
@@ -63,11 +60,6 @@ class Monitor:
             server.wake()
             ending.join(0.05)
         server.server_close()
-
-
-def port_of(base: int, room: str, replica: int) -> int:
-    """The monitor port of a room's replica; 0 when `base` is 0."""
-    return base + ROOMS.index(room) + REPLICA_PORTS * replica if base else 0
 
 
 def open_monitor(

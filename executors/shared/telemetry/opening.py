@@ -50,7 +50,7 @@ class Telemetry:
 def open_telemetry(settings: Settings, room: str, replica: int = 0) -> Telemetry:
     """Logs, traces, metrics and the monitor's port of this process."""
     open_logs(settings.telemetry, room, replica, secrets_of(settings))
-    resource = resource_of(room, replica)
+    resource = resource_of(room, replica, settings.telemetry.instance)
     receiver = Receiver(settings.telemetry) if settings.telemetry.otlp_endpoint else None
     spans = open_traces(settings.telemetry, resource, receiver)
     Exemplars.keeps = spans.keeps_span
@@ -63,12 +63,12 @@ def open_telemetry(settings: Settings, room: str, replica: int = 0) -> Telemetry
     return Telemetry(room, replica, spans, metrics, close_s, monitor, samples, receiver)
 
 
-def resource_of(room: str, replica: int) -> Resource:
+def resource_of(room: str, replica: int, instance: str = "") -> Resource:
     """Who sends it, by OpenTelemetry's service conventions."""
     return Resource.create(
         {
             "service.namespace": "adjudicate",
             "service.name": f"adjudicate-{room}",
-            "service.instance.id": f"{room}/{replica}",
+            "service.instance.id": instance or f"{room}/{replica}",
         }
     )

@@ -28,7 +28,7 @@ MOST_LINKS = 1_024
 ERROR_TYPE = "error.type"
 
 _LOW = (1 << 64) - 1
-_bits = Random().getrandbits  # its own: nobody else seeds it
+_bits = Random().getrandbits  # noqa: S311 - ids are no secrets; its own: nobody else seeds it
 
 
 _KINDS = {

@@ -80,6 +80,12 @@ async def test_its_event_loop_turns(gateway: Gateway) -> None:
     assert (await gateway.ask("live"))[0] == 200
 
 
+async def test_a_gateway_that_waits_for_its_rooms_is_not_ready(tmp_path: Path) -> None:
+    status, said = await Gateway(tmp_path).ask("ready")
+    assert status == 503
+    assert said["checks"][0]["detail"] == "it waits for its rooms to answer"
+
+
 async def test_a_gateway_that_stops_is_not_ready(gateway: Gateway) -> None:
     await gateway.ask("deep")
     assert (await gateway.ask("ready"))[0] == 200

@@ -94,3 +94,21 @@ def test_restarts_are_those_of_the_process_on_the_same_port() -> None:
     first, second = known.shown("encoder")
     assert (first.restarts, first.restart_reason) == (0, "")
     assert (second.restarts, second.restarted_at, second.restart_reason) == (3, "now", "unhealthy")
+
+
+def test_without_a_supervisor_no_restarts_are_known(replicas: Replicas) -> None:
+    shown = replicas.shown("encoder")[0]
+    assert (shown.restarts, shown.address) == (None, "127.0.0.1:5000")
+
+
+def test_a_replica_that_has_gone_is_forgotten_and_its_number_is_free(replicas: Replicas) -> None:
+    first, second = replicas
+    first.note(FAILED)
+    second.note(Canary())
+    replicas.forget(first.address)
+    replicas.forget("unknown:1")
+    assert first not in replicas
+    assert second in replicas
+    assert replicas.all_healthy() == {"encoder": True}
+    new = replicas.of("encoder", "127.0.0.1:5002", 1)
+    assert (new.number, second.number) == (0, 1)

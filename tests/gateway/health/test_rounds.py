@@ -181,6 +181,18 @@ async def test_a_replica_that_is_restarted_is_known_to_be_back_soon(
     await until(lambda: ledger.state == "healthy")
 
 
+async def test_a_replica_that_has_gone_is_not_tried_again(
+    pool: Pool, replicas: Replicas, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "RECHECK_S", 0.01)
+    pool.ledger.says = unavailable()
+    rounds = make(canary_s=3600)
+    await rounds.round()
+    assert rounds._rechecks
+    replicas.forget("host:3")
+    await until(lambda: not rounds._rechecks)
+
+
 async def test_an_error_of_the_room_is_a_failed_canary(
     pool: Pool, replicas: Replicas, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -164,3 +164,16 @@ async def test_what_was_answered_together_asks_together() -> None:
     answered.set()
     await asyncio.gather(*tasks)
     assert [len(message[0]) for message in room.messages] == [16]
+
+
+async def test_each_replica_has_its_messages_in_flight() -> None:
+    room = Room()
+    merging = Merging(room.send, most=1, replicas=lambda: 3)
+    await asyncio.gather(*(merging.ask({"library": part(f"{n}")}) for n in range(20)))
+    assert room.busiest == 3 * IN_FLIGHT
+
+
+async def test_a_room_whose_replicas_are_all_away_is_asked_all_the_same() -> None:
+    room = Room()
+    await Merging(room.send, replicas=lambda: 0).ask({"library": part("one")})
+    assert len(room.messages) == 1

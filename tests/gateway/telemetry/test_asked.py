@@ -17,7 +17,6 @@ from starlette.testclient import TestClient
 
 from adjudicate.documents import Decision, Problem
 from adjudicate.errors import Code, RequestError, ServiceError
-from executors.gateway.asked import ASKED, asked
 from executors.gateway.caller import CALLER, OPEN, Caller, Scope
 from executors.gateway.door import Door
 from executors.gateway.limits.budget import ByteBudget
@@ -26,6 +25,7 @@ from executors.gateway.protocols.counted import Counted
 from executors.gateway.protocols.grpc_status import abort
 from executors.gateway.protocols.websocket import add_stream_route
 from executors.gateway.routing.counting import count_decided
+from executors.gateway.telemetry.asked import ASKED, asked
 from executors.shared.telemetry.catalogue import ADS, REQUEST_SECONDS, REQUESTS, STAGE_SECONDS
 from tests.gateway.protocols.conftest import api, app, rooms
 from tests.gateway.protocols.rooms import FakeRooms

@@ -15,7 +15,7 @@ from executors.shared.logs.lines import fields
 from executors.shared.telemetry.catalogue import OK
 
 if TYPE_CHECKING:
-    from executors.gateway.asked import Asked
+    from executors.gateway.telemetry.asked import Asked
 
 logger = logging.getLogger("adjudicate.requests")
 

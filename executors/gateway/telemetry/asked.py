@@ -12,8 +12,8 @@ from opentelemetry import trace
 from opentelemetry.trace import SpanContext
 
 from adjudicate.errors import AdjudicateError, Code
-from executors.gateway.codes import CODES
-from executors.gateway.request_lines import log_request
+from executors.gateway.telemetry.codes import CODES
+from executors.gateway.telemetry.request_lines import log_request
 from executors.shared.telemetry.catalogue import OK, REQUEST_SECONDS, REQUESTS
 
 NOWHERE = "none"

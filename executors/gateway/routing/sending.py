@@ -1,0 +1,88 @@
+"""How a request gets to a replica: in turn, and to another one when that does not answer.
+
+Jina's pool does the same with replicas that stay. With replicas that come and go its search for
+one that was not tried yet can go round for ever, and with it the gateway's event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from grpc.aio import AioRpcError
+from jina.excepts import InternalNetworkError
+from jina.serve.networking import GrpcConnectionPool
+from jina.types.request import Request
+
+MOST_TRIES = 4
+"""Or one more than there are replicas."""
+
+Refresh = Callable[[str], Awaitable[None]]
+
+
+class Sending:
+    """Stands in the place of a pool's own way of sending."""
+
+    def __init__(self, pool: GrpcConnectionPool, refresh: Refresh) -> None:
+        """`refresh` is called with a room one of whose replicas did not answer."""
+        self._pool = pool
+        self._refresh = refresh
+        pool._send_requests = self._task
+
+    def _task(
+        self,
+        requests: list[Request],
+        connections: Any,
+        endpoint: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+        retries: int | None = -1,
+    ) -> asyncio.Task[Any]:
+        """As Jina's: the answer and its metadata, or the error as a value."""
+        told = {**(metadata or {}), **({"endpoint": endpoint} if endpoint else {})}
+        tries = max(MOST_TRIES, len(connections.get_all_connections()) + 1)
+        if retries is not None and retries >= 0:
+            tries = 1 + retries
+        sent = {
+            "requests": requests,
+            "metadata": tuple(told.items()) or None,
+            "compression": self._pool.compression,
+            "timeout": timeout,
+        }
+        return asyncio.ensure_future(self._send(connections, sent, tries))
+
+    async def _send(self, connections: Any, sent: Mapping[str, Any], tries: int) -> Any:
+        tried: set[str] = set()
+        for number in range(tries):
+            connection = await _other(connections, tried, tries)
+            tried.add(connection.address)
+            try:
+                return await connection.send_requests(**sent)
+            except AioRpcError as error:
+                given_up = await self._pool._handle_aiorpcerror(
+                    error=error,
+                    retry_i=number,
+                    request_id=sent["requests"][0].request_id,
+                    tried_addresses=tried,
+                    total_num_tries=tries,
+                    current_address=connection.address,
+                    current_deployment=connection.deployment_name,
+                    connection_list=connections,
+                )
+                if given_up is not None:
+                    return given_up
+                last = error
+            await self._refresh(connection.deployment_name)
+        return InternalNetworkError(
+            og_exception=last, request_id=sent["requests"][0].request_id, dest_addr=tried
+        )
+
+
+async def _other(connections: Any, tried: set[str], tries: int) -> Any:
+    """The next replica in turn that was not tried yet; the next in turn when all were."""
+    for _ in range(len(connections.get_all_connections())):
+        connection = await connections.get_next_connection(num_retries=tries)
+        if connection.address not in tried:
+            break
+    return connection

@@ -1,0 +1,95 @@
+"""How a request gets to a replica, on Jina's own list of connections."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from grpc import StatusCode
+from jina.excepts import InternalNetworkError
+from jina.types.request.data import DataRequest
+
+from executors.gateway.routing.sending import Sending
+from tests.gateway.routing.replica_list import ROOM, Pool
+
+ONE, TWO, THREE = "10.0.0.1:8080", "10.0.0.2:8080", "10.0.0.3:8080"
+
+
+async def nothing(room: str) -> None:
+    """A name that is not looked up."""
+
+
+async def send(
+    pool: Pool, refresh: Callable[[str], Awaitable[None]] = nothing, **options: Any
+) -> Any:
+    Sending(pool, refresh)
+    async with asyncio.timeout(30):
+        return await pool.send_requests_once([DataRequest()], ROOM, head=True, **options)
+
+
+async def test_replicas_take_turns() -> None:
+    pool = Pool(ONE, TWO)
+    for _ in range(10):
+        await send(pool)
+    assert Counter(pool.asked) == {ONE: 5, TWO: 5}
+
+
+async def test_the_endpoint_and_the_metadata_go_along() -> None:
+    answer, told = await send(Pool(ONE), endpoint="/review", metadata={"a": "b"})
+    assert answer == ONE
+    assert dict(told) == {"a": "b", "endpoint": "/review"}
+
+
+async def test_a_request_that_a_replica_does_not_answer_goes_to_another() -> None:
+    pool = Pool(ONE, TWO, THREE)
+    pool.down = {ONE, TWO}
+    answers = {(await send(pool))[0] for _ in range(6)}
+    assert answers == {THREE}
+
+
+async def test_each_replica_is_tried_before_one_is_tried_again() -> None:
+    pool = Pool(ONE, TWO, THREE)
+    pool.down = {ONE, TWO, THREE}
+    await send(pool)
+    assert sorted(pool.asked[:3]) == [ONE, TWO, THREE]
+
+
+async def test_a_request_that_nobody_answers_is_an_error_after_some_tries() -> None:
+    pool = Pool(ONE, TWO)
+    pool.down = {ONE, TWO}
+    error = await send(pool)
+    assert isinstance(error, InternalNetworkError)
+    assert error.code() is StatusCode.UNAVAILABLE
+    assert len(pool.asked) == 4
+
+
+async def test_a_room_is_looked_up_anew_when_a_replica_does_not_answer() -> None:
+    pool = Pool(ONE)
+    pool.down = {ONE}
+
+    async def found(room: str) -> None:
+        assert room == ROOM
+        pool.replicas.add_connection(TWO, ROOM)
+
+    answer, _ = await send(pool, found)
+    assert answer == TWO
+
+
+async def test_replicas_that_go_while_a_request_is_under_way_leave_it_those_that_stay(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # With Jina's own way of sending this goes round for ever.
+    pool = Pool(ONE, TWO)
+    pool.down = {ONE}
+
+    async def gone() -> None:
+        if TWO in pool.known:
+            await pool.replicas.remove_connection(TWO)
+
+    monkeypatch.setattr(pool, "meanwhile", gone)
+    error = await send(pool)
+    assert isinstance(error, InternalNetworkError)
+    assert set(pool.asked) == {ONE}
