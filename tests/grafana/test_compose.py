@@ -1,4 +1,4 @@
-"""The files of the compose demo fit the tools that read them, and each other."""
+"""The files of Compose's views fit the tools that read them, and each other."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ import yaml
 from pydantic import ValidationError
 
 from executors.shared.settings import ROOT, Settings
-from executors.shared.telemetry.monitor import ROOMS, port_of
+from executors.shared.telemetry.ports import ROOMS, port_of
+from tests.compose.files import services as services_of
+from tests.compose.files import variables
 from tests.grafana.otelcol import Configuration
 from tests.services.prometheus import NoPrometheus, configuration, run_promtool
 
@@ -31,10 +33,7 @@ def read(path: Path) -> Any:
 
 def services(flow: str = "compose") -> dict[str, Any]:
     """Those of the file, with its variables' defaults but for `FLOW`."""
-    text = re.sub(r"\$\{FLOW:-\w+\}", flow, FILE.read_text(encoding="utf-8"))
-    text = re.sub(r"\$\{\w+:?-([^}]*)\}", r"\1", text)
-    found: dict[str, Any] = yaml.safe_load(text)["services"]
-    return found
+    return services_of(FILE, {**variables(FILE), "FLOW": flow})
 
 
 def mounts(service: str, flow: str = "compose") -> dict[str, Path]:
@@ -61,14 +60,13 @@ def test_the_file_is_of_the_compose_specifications_schema() -> None:
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
-def test_the_flow_stands_beside_collector_jaeger_prometheus_and_grafana() -> None:
-    assert set(services()) == {"adjudicate", "otelcol", "jaeger", "prometheus", "grafana"}
+def test_the_views_are_collector_jaeger_prometheus_and_grafana() -> None:
+    assert set(services()) == {"otelcol", "jaeger", "prometheus", "grafana"}
 
 
-def test_every_image_from_elsewhere_is_of_one_version() -> None:
+def test_every_image_is_of_one_version() -> None:
     for name, service in services().items():
-        if "build" not in service:
-            assert re.search(r":v?\d+\.\d+\.\d+$", service["image"]), name
+        assert re.search(r":v?\d+\.\d+\.\d+$", service["image"]), name
 
 
 @pytest.mark.parametrize("flow", FLOWS)
@@ -86,28 +84,14 @@ def test_nothing_listens_beyond_this_machine() -> None:
             assert port.startswith("127.0.0.1:"), name
 
 
-def test_the_flows_environment_is_of_settings_that_there_are(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.delenv("ADJUDICATE_TELEMETRY__METRICS_PORT", raising=False)
-    environment = services()["adjudicate"]["environment"]
-    for name, value in environment.items():
-        section, _, field = name.removeprefix("ADJUDICATE_").lower().partition("__")
-        assert field in type(getattr(Settings(), section)).model_fields, name
-        monkeypatch.setenv(name, str(value))
-    telemetry = Settings().telemetry
-    assert telemetry.otlp_endpoint == "otelcol:4317"
-    assert telemetry.metrics_port == Settings.model_fields["telemetry"].default.metrics_port
-
-
 @pytest.mark.parametrize("flow", FLOWS)
 def test_prometheus_reads_every_process_by_the_names_of_its_telemetry(flow: str) -> None:
     targets = json.loads((COMPOSE / "targets" / f"{flow}.json").read_text())
-    host = {"compose": "adjudicate", "host": "host.docker.internal"}[flow]
+    hosts = {"host": "host.docker.internal"}  # of containers each has its room's name
     base = Settings.model_fields["telemetry"].default.metrics_port
     assert targets == [
         {
-            "targets": [f"{host}:{port_of(base, room, 0)}"],
+            "targets": [f"{hosts.get(flow, room)}:{port_of(base, room, 0)}"],
             "labels": {"job": f"adjudicate/adjudicate-{room}", "instance": f"{room}/0"},
         }
         for room in ROOMS
@@ -190,14 +174,3 @@ def test_grafana_finds_its_dashboards() -> None:
     assert source_of("grafana", provider["options"]["path"]) == ROOT / "grafana" / "dashboards"
     home = services()["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
     assert source_of("grafana", home).exists()
-
-
-def test_the_image_takes_all_that_setup_reads_and_nothing_that_is_not_there() -> None:
-    build = services()["adjudicate"]["build"]
-    assert (COMPOSE / build["context"] / build["dockerfile"]).exists()
-    listed = (COMPOSE / "Dockerfile.dockerignore").read_text(encoding="utf-8").split()
-    taken = {line.removeprefix("!") for line in listed if line.startswith("!")}
-    assert [name for name in taken if not (ROOT / name).exists()] == []
-    read_by_setup = {"Makefile", "pyproject.toml", "requirements.txt", "README.md", "LICENSE"}
-    read_by_the_flow = {"client", "executors", "models", "policies", "flow.yml"}
-    assert read_by_setup | read_by_the_flow <= taken

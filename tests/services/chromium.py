@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import tempfile
 from html import unescape
 
-INSTALL_S = 300
+from tests.services.debian import installed
+
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -48,16 +48,7 @@ class Chromium:
 
 def find_chromium() -> Chromium:
     """Raises `NoChromium` where Debian's package is not there and cannot be installed."""
-    binary = _installed()
-    if binary is None and os.geteuid() == 0 and shutil.which("apt-get"):
-        quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium"]
-        for command in (["apt-get", "update", "-qq"], install):
-            try:
-                subprocess.run(command, env=quiet, timeout=INSTALL_S, capture_output=True)
-            except subprocess.TimeoutExpired:
-                break
-        binary = _installed()
+    binary = installed("chromium", _installed)
     if binary is None:
         raise NoChromium("Chromium is not installed: apt-get install chromium")
     return Chromium(binary)

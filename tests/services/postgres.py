@@ -20,7 +20,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-INSTALL_S = 180
+from tests.services.debian import installed
+
 START_S = 30
 _PR_SET_PDEATHSIG = 1
 
@@ -121,16 +122,7 @@ def _end_with_this_process() -> None:
 
 
 def _binaries() -> Path:
-    found = _newest()
-    if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
-        quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "postgresql"]
-        for command in (["apt-get", "update", "-qq"], install):
-            try:
-                subprocess.run(command, env=quiet, timeout=INSTALL_S, capture_output=True)
-            except subprocess.TimeoutExpired:
-                break
-        found = _newest()
+    found = installed("postgresql", _newest)
     if found is None:
         raise NoPostgres("PostgreSQL is not installed: apt-get install postgresql")
     return found

@@ -7,7 +7,6 @@ PORT, with the rules of grafana/rules, and prints its address, until Ctrl-C.
 from __future__ import annotations
 
 import ctypes
-import os
 import shutil
 import signal
 import subprocess
@@ -23,10 +22,10 @@ import httpx
 import yaml
 
 from benchmarks._servers import free_ports
-from executors.shared.telemetry.monitor import ROOMS, port_of
+from executors.shared.telemetry.ports import ROOMS, port_of
+from tests.services.debian import installed
 
 RULES = Path(__file__).resolve().parents[2] / "grafana" / "rules"
-INSTALL_S = 180
 START_S = 30
 _PR_SET_PDEATHSIG = 1
 
@@ -141,16 +140,7 @@ def configuration(ports: dict[str, int], every: str) -> dict[str, Any]:
 
 def find(program: str) -> str:
     """The path of `prometheus` or `promtool`. Raises `NoPrometheus`."""
-    found = shutil.which(program)
-    if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
-        quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
-        install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "prometheus"]
-        for command in (["apt-get", "update", "-qq"], install):
-            try:
-                subprocess.run(command, env=quiet, timeout=INSTALL_S, capture_output=True)
-            except subprocess.TimeoutExpired:
-                break
-        found = shutil.which(program)
+    found = installed("prometheus", lambda: shutil.which(program))
     if found is None:
         raise NoPrometheus("Prometheus is not installed: apt-get install prometheus")
     return found

@@ -6,7 +6,6 @@ Run as `python -m tests.services.redis` it starts one and prints its URL, until 
 from __future__ import annotations
 
 import ctypes
-import os
 import shutil
 import signal
 import socket
@@ -19,7 +18,8 @@ from contextlib import contextmanager
 from redis import Redis
 from redis.exceptions import RedisError
 
-INSTALL_S = 180
+from tests.services.debian import installed
+
 START_S = 30
 _PR_SET_PDEATHSIG = 1
 
@@ -100,16 +100,7 @@ def running_redis() -> Iterator[RedisServer]:
 
 
 def _binary() -> str:
-    found = shutil.which("redis-server")
-    if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
-        quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "redis-server"]
-        for command in (["apt-get", "update", "-qq"], install):
-            try:
-                subprocess.run(command, env=quiet, timeout=INSTALL_S, capture_output=True)
-            except subprocess.TimeoutExpired:
-                break
-        found = shutil.which("redis-server")
+    found = installed("redis-server", lambda: shutil.which("redis-server"))
     if found is None:
         raise NoRedis("Redis is not installed: apt-get install redis-server")
     return found
