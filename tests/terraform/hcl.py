@@ -99,7 +99,7 @@ def arguments(body: dict[str, Any]) -> dict[str, Any]:
     own = {key: value for key, value in body.items() if not key.startswith("__")}
     for dynamic in own.pop("dynamic", []):
         for name, parts in dynamic.items():
-            own[name] = [content for content in parts["content"]]
+            own[name] = list(parts["content"])
     return own
 
 

@@ -1,7 +1,7 @@
-"""The names that the AWS provider knows: arguments, blocks and attributes of what terraform/eks uses.
+"""The names that the AWS provider knows: arguments and attributes of what terraform/eks uses.
 
-They are read from npm's `@cdktf/provider-aws`, which is generated from the provider's own schema, since
-that schema itself is in no registry that a test can rely on. The result is kept in provider.json:
+They are read from npm's `@cdktf/provider-aws`, which is generated from the provider's own schema,
+since that schema is in no registry that a test can rely on. The result is kept in provider.json:
 
     python -m tests.terraform.provider_schema
 """
@@ -21,6 +21,8 @@ from tests.terraform.hcl import read
 
 PACKAGE = "@cdktf/provider-aws@21.22.1"
 KEPT = Path(__file__).with_name("provider.json")
+_FUNCTION = re.compile(r"^function (\w+)ToTerraform\(struct\) \{(.*?)^\}", re.S | re.M)
+_MADE = re.compile(r" synthesizeAttributes\(\) \{\s+return \{(.*?)^        \};", re.S | re.M)
 Shape = dict[str, Any]
 """Argument → None, or the shape of the block of that name."""
 
@@ -61,10 +63,10 @@ def _read(library: Path, type_: str) -> dict[str, Any]:
     name = type_.replace("data.", "data-") if type_.startswith("data.") else type_[len("aws_") :]
     source = (library / name.replace("_", "-") / "index.js").read_text()
     blocks = {}
-    for found in re.finditer(r"^function (\w+)ToTerraform\(struct\) \{(.*?)^\}", source, re.S | re.M):
+    for found in _FUNCTION.finditer(source):
         returned = found[2][found[2].rfind("return {") :]
         blocks[found[1]] = _pairs(returned, 8)
-    made = re.search(r" synthesizeAttributes\(\) \{\s+return \{(.*?)^        \};", source, re.S | re.M)
+    made = _MADE.search(source)
     assert made is not None, f"{type_} is not in {PACKAGE}"
     arguments = {key: _shape(made_by, blocks) for key, made_by in _pairs(made[1], 12).items()}
     attributes = set(re.findall(r"get\w*Attribute\('(\w+)'\)", source))

@@ -61,7 +61,8 @@ def test_every_name_in_an_expression_is_declared() -> None:
 def test_a_missing_resource_and_variable_are_found(tmp_path: Path) -> None:
     for path in FOLDER.glob("*.tf"):
         if path.name != "cache.tf":
-            (tmp_path / path.name).write_text(path.read_text().replace('"log_retention_days"', '"x"'))
+            text = path.read_text().replace('"log_retention_days"', '"x"')
+            (tmp_path / path.name).write_text(text)
 
     missing = dangling(read(tmp_path))
 

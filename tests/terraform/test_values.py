@@ -1,7 +1,7 @@
 """The variables' rules and the layout of addresses, evaluated by Terraform itself.
 
-The provider is not at hand everywhere, so the module under test is variables.tf alone, with the subnets'
-own expressions as outputs: Terraform needs no provider for these.
+The provider is not at hand everywhere, so the module under test is variables.tf alone, with the
+subnets' own expressions as outputs: Terraform needs no provider for these.
 """
 
 import ipaddress
@@ -51,9 +51,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_subnets_of_four_zones_do_not_overlap(folder: Path) -> None:
     values = _outputs(folder)
-    subnets = [
-        ipaddress.ip_network(cidr) for tier in ("public", "data", "private") for cidr in values[tier]
-    ]
+    tiers = values["public"] + values["data"] + values["private"]
+    subnets = [ipaddress.ip_network(cidr) for cidr in tiers]
 
     assert len(subnets) == 12
     assert not any(one.overlaps(other) for one, other in itertools.combinations(subnets, 2))
