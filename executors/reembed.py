@@ -7,8 +7,10 @@ goes on with its own encoder; the new one counts when it has every exemplar.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from threading import Event
 
 from pydantic import ValidationError
+from sqlalchemy.exc import OperationalError
 
 from adjudicate.documents import Exemplar
 from adjudicate.errors import AdError, ConfigurationError
@@ -54,6 +56,32 @@ class Reembedding:
             yield len(group), problems
         self.total = self._embeddings.exemplars()
         self.missing = self.total - self._embeddings.counts().get(self.version, 0)
+
+    def follow(self, size: int, every_s: float, stop: Event) -> Iterator[tuple[int, list[str]]]:
+        """As `run`, and then whatever is added, until `stop` is set.
+
+        The table is looked at every `every_s` seconds. While the database is away it is asked
+        again; what cannot be embedded is said once.
+        """
+        said: set[str] = set()
+        seen = -1
+        answers = True
+        while not stop.is_set():
+            try:
+                now = self._store.version()
+                for done, problems in self.run(size) if now != seen else ():
+                    yield done - len(problems), [one for one in problems if one not in said]
+                    said.update(problems)
+                    if stop.is_set():
+                        return
+                # From before the pass: what came in during it is looked for once more.
+                seen, answers = now, True
+            except OperationalError as error:
+                if answers:
+                    why = str(error.orig or error).strip().partition("\n")[0]
+                    yield 0, [f"the database does not answer, trying on: {why}"]
+                answers = False
+            stop.wait(every_s)
 
     def what_next(self) -> str:
         """What to switch on, now that nothing is missing."""

@@ -34,6 +34,9 @@ from executors.shared.telemetry.tracing import batch_span, inside
 
 logger = logging.getLogger(__name__)
 
+STALE_POLL_S = 0.1
+"""How often a library is looked at that lacks embeddings of an ad's encoder."""
+
 
 class Library(ExemplarRoom, ThresholdRoom, QualityRoom):
     """Screens cases against the exemplars, and keeps the exemplars."""
@@ -157,7 +160,7 @@ class Library(ExemplarRoom, ThresholdRoom, QualityRoom):
         try:
             traces = [inside(case.traceparent) for case in cases]
             with batch_span("search", traces, {"adjudicate.index": self.settings.library.index}):
-                await asyncio.to_thread(work, cases)
+                await self._when_embedded(work, cases)
             self._messages += 1
         except ServiceError as error:
             logger.exception("the index does not answer")
@@ -171,6 +174,19 @@ class Library(ExemplarRoom, ThresholdRoom, QualityRoom):
         for case in cases:
             case.timings["library"] = elapsed_ms
         return docs
+
+    async def _when_embedded(
+        self, work: Callable[[Sequence[Case]], None], cases: Sequence[Case]
+    ) -> None:
+        """Do the work, again for ads whose encoder lacks an exemplar that another encoder's service
+        has just added: who follows the additions embeds it within a second or so."""
+        give_up = time.monotonic() + self.settings.library.stale_wait_s
+        while True:
+            await asyncio.to_thread(work, cases)
+            cases = self._screener.to_wait_for(cases)
+            if not cases or time.monotonic() >= give_up:
+                return
+            await asyncio.sleep(STALE_POLL_S)
 
     def shut(self) -> None:
         """End the indexes' threads, and the connections."""

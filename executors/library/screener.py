@@ -78,6 +78,18 @@ class Screener:
         for snapshot, in_force, group in self._comparable(cases):
             write_best_per_category(snapshot, group, in_force.active, read)
 
+    def to_wait_for(self, cases: Sequence[Case]) -> list[Case]:
+        """The cases with LIBRARY_STALE whose encoder has embeddings of other exemplars: an encoder
+        that nobody has embedded the library with will not have them soon."""
+        filling = {one.encoder_version for one in self._index.loaded() if one.count}
+        return [
+            case
+            for case in cases
+            if case.problem is not None
+            and case.problem.code == Code.LIBRARY_STALE
+            and case.versions.get("encoder", "") in filling
+        ]
+
     def _comparable(self, cases: Sequence[Case]) -> Iterator[tuple[Snapshot, InForce, list[Case]]]:
         """The cases of each encoder version with the exemplars that they can be held against."""
         by_encoder: dict[str, list[Case]] = {}

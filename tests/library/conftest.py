@@ -29,7 +29,7 @@ def open_library(
     opened: list[Library] = []
 
     def make(shared: Mapping[str, Any] = MappingProxyType({}), **changes: Any) -> Library:
-        section = {"thresholds": thresholds, "audit_share": 0.0, **changes}
+        section = {"thresholds": thresholds, "audit_share": 0.0, "stale_wait_s": 0.0, **changes}
         settings = Settings(database=database, library=LibrarySettings(**section), **shared)
         opened.append(Library(settings=settings))
         return opened[-1]

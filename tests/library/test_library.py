@@ -1,5 +1,6 @@
 """The library room, called as Jina calls it."""
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from docarray import DocList
 from sqlalchemy.exc import OperationalError
 
 from adjudicate.documents import Case, Exemplar, Lookup, Problem
+from executors.library.embeddings import EmbeddingStore
 from executors.library.executor import Library
 from tests.library.handmade import (
     FIRST_AXIS,
@@ -302,3 +304,34 @@ async def test_the_status_says_what_is_held(library: Library) -> None:
 
 async def test_an_empty_request_is_answered_empty(library: Library) -> None:
     assert len(await review(library)) == 0
+
+
+async def test_an_ad_waits_for_what_another_encoders_service_has_just_added(
+    open_library: OpenLibrary,
+) -> None:
+    library = open_library(stale_wait_s=120.0)
+    first, second = picture(b"a", encoder_version="v1"), picture(b"b", encoder_version="v1")
+    await add(library, first)
+    embeddings = EmbeddingStore(library._store.engine)
+    embeddings.write([first.model_copy(update={"encoder_version": "v2"})])
+    await add(library, second)  # the encoder of version v2 has not seen this one
+    waiting = asyncio.ensure_future(
+        review(library, pictured(FIRST_AXIS, versions={"encoder": "v2"}))
+    )
+    (served,) = await review(library, pictured(FIRST_AXIS, versions={"encoder": "v1"}))
+    assert served.problem is None
+    assert not waiting.done()
+    embeddings.write([second.model_copy(update={"encoder_version": "v2"})])
+    (case,) = await asyncio.wait_for(waiting, 60)
+    assert case.problem is None
+    assert case.flagged
+
+
+async def test_an_ad_waits_not_for_an_encoder_that_the_library_was_never_embedded_with(
+    open_library: OpenLibrary,
+) -> None:
+    library = open_library(stale_wait_s=1_000_000.0)  # the suite's own limit would end the test
+    await add(library, picture(b"a", encoder_version="v1"))
+    (case,) = await review(library, pictured(FIRST_AXIS, versions={"encoder": "v2"}))
+    assert case.problem is not None
+    assert case.problem.code == "library_stale"

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from adjudicate.cli import (
+    database,
     encoder,
     judge,
     keys,
@@ -19,6 +20,8 @@ from adjudicate.cli import (
     thresholds,
 )
 from adjudicate.cli.calibrate import calibrate
+from adjudicate.cli.capacity import EXAMPLES as CAPACITY_EXAMPLES
+from adjudicate.cli.capacity import capacity
 from adjudicate.cli.exits import HELP, Exit, one_sentence, run
 from adjudicate.cli.profile import EXAMPLES as PROFILE_EXAMPLES
 from adjudicate.cli.profile import profile
@@ -48,9 +51,11 @@ app.add_typer(models.app, name="models")
 app.add_typer(quality.app, name="quality")
 app.add_typer(quality.decisions, name="decisions")
 app.add_typer(keys.app, name="keys")
+app.add_typer(database.app, name="database")
 app.command(epilog=EXAMPLES)(review)
 app.command(epilog=PROFILE_EXAMPLES)(profile)
 app.command(epilog=REPORT_EXAMPLES)(report)
+app.command(epilog=CAPACITY_EXAMPLES)(capacity)
 app.command(
     epilog=options.examples(
         "adjudicate calibrate labelled.csv --dry-run",

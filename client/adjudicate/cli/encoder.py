@@ -56,7 +56,7 @@ def export_onnx(
         from adjudicate.cli.console import Console
         from adjudicate.up import check_serve
 
-        check_serve()
+        check_serve("torch", "open_clip")
         from executors.encoder.onnx_export import export, pictures_in
         from executors.shared.settings import load_settings
 

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+import signal
+import threading
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from adjudicate.cli import options
 from adjudicate.cli.exits import Exit, fail, one_sentence
 from adjudicate.cli.transfers import progress
+
+if TYPE_CHECKING:
+    from executors.reembed import Reembedding
+
+FOLLOW_S = 0.5
+"""How often the table is looked at; ads of this encoder wait for it after an addition."""
 
 Database = Annotated[
     str, typer.Option(help="SQLAlchemy URL; by default that of the settings, ADJUDICATE_DATABASE.")
@@ -30,7 +38,7 @@ def encoders(
     with one_sentence():
         from adjudicate.up import check_serve
 
-        check_serve()
+        check_serve("torch", "open_clip", "sqlalchemy")
         from executors.reembed import RefusedError, drop_encoder, encoder_counts
 
         if drop:
@@ -63,6 +71,10 @@ def reembed(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say how many exemplars lack embeddings.")
     ] = False,
+    follow: Annotated[
+        bool,
+        typer.Option("--follow", help="Go on with what is added, until Ctrl-C or SIGTERM."),
+    ] = False,
     database: Database = "",
     as_json: options.Json = False,
 ) -> None:
@@ -71,11 +83,14 @@ def reembed(
     The running service goes on with its own encoder meanwhile. Stopped at any moment, it goes on
     where it was when it is run again. It works where the serve extra is installed and the database
     can be reached. Exits with 1 when an exemplar cannot be embedded.
+
+    With --follow it stays, and embeds whatever is added: so two encoders can serve side by side
+    while traffic moves from one to the other, and back.
     """
     with one_sentence():
         from adjudicate.up import check_serve
 
-        check_serve()
+        check_serve("torch", "open_clip", "sqlalchemy")
         from executors.reembed import Reembedding
 
         given = {"model": model, "pretrained": pretrained, "precision": precision}
@@ -88,6 +103,9 @@ def reembed(
         if dry_run:
             if as_json:
                 print(json.dumps({**said, "dry_run": True}))
+            return
+        if follow:
+            _follow(work, batch, as_json)
             return
         with progress("embedding", lambda: work.missing) as advance:
             problems_seen: list[str] = []
@@ -103,3 +121,18 @@ def reembed(
             fail(sentence, Exit.AD_ERROR)
         if not as_json:
             print(work.what_next())
+
+
+def _follow(work: Reembedding, batch: int, as_json: bool) -> None:
+    """Until a signal; what is embedded is said as it is done."""
+    stop = threading.Event()
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signum, lambda *_: stop.set())
+    for done, problems in work.follow(batch, FOLLOW_S, stop):
+        if as_json:
+            print(json.dumps({"embedded": done, "problems": problems}), flush=True)
+            continue
+        if done:
+            print(f"{done} embedded", flush=True)
+        for problem in problems:
+            print(problem, flush=True)

@@ -81,7 +81,7 @@ def calibrate(
     with one_sentence():
         from adjudicate.up import check_serve
 
-        check_serve()
+        check_serve("torch", "transformers")
         from executors.judge.calibration.report import warnings_of
         from executors.judge.calibration.run import write_temperature
 

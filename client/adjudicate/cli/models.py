@@ -85,7 +85,7 @@ def verify(
     with one_sentence():
         from adjudicate.up import check_serve
 
-        check_serve()
+        check_serve("torch", "transformers")
         from executors.judge.model_files import checked
 
         sound = True
@@ -121,7 +121,7 @@ def lock(name: Name, as_json: options.Json = False) -> None:
     with one_sentence():
         from adjudicate.up import check_serve
 
-        check_serve()
+        check_serve("torch", "transformers")
         from executors.judge.model_files import lock as work
 
         files = work(name)
@@ -191,7 +191,7 @@ def _print_local(url: str) -> None:
     with one_sentence():
         from adjudicate.up import check_serve
 
-        check_serve()
+        check_serve("torch", "transformers")
         from executors.judge.model_files import checked
 
         rows = []

@@ -34,6 +34,8 @@ def health_table(rooms: Sequence[RoomStatus]) -> Table | None:
     for room in rooms:
         for one in room.replicas:
             name = room.room if len(room.replicas) == 1 else f"{room.room}/{one.replica}"
+            if one.restarts is None:  # it is found by its address alone
+                name = f"{name}, {one.address}"
             table.add_row(
                 Text(name),
                 _canary(one),
@@ -51,6 +53,8 @@ def _canary(one: ReplicaHealth) -> Text:
 
 
 def _restarts(one: ReplicaHealth) -> str:
+    if one.restarts is None:
+        return "no supervisor"
     if not one.restarts:
         return "0"
     return f"{one.restarts}, the last {_time(one.restarted_at)} ({one.restart_reason})"

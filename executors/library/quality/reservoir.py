@@ -29,7 +29,7 @@ class Reservoir(Generic[Thing]):
     ) -> None:
         self._per_minute = per_minute
         self._clock = clock
-        self._rng = rng or random.Random()
+        self._rng = rng or random.Random()  # noqa: S311 - a sample of ads
         self._lock = threading.Lock()
         self._minute = -1
         self._left = 0
