@@ -24,8 +24,9 @@ NO_JSON = {
 CONNECTION = {"url", "api_key", "header", "ca", "timeout"}
 LOCAL = {
     *("up", "demo", "judge calibrate", "encoder export-onnx", "library encoders"),
+    *("database prepare", "database backup", "database restore"),
     *("library reembed", "models verify", "models lock", "policy check", "policy list"),
-    *("policy show", "policy diff", "keys create", "keys list", "keys revoke"),
+    *("policy show", "policy diff", "keys create", "keys list", "keys revoke", "capacity"),
 }
 """Commands that talk to no running service, or start their own."""
 

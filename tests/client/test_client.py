@@ -336,14 +336,15 @@ async def test_a_deadline_ends_the_waiting(
 ) -> None:
     monkeypatch.setattr("adjudicate.client.GRACE_S", 0.1)
     before = time.time()
-    async with AsyncClient(address, timeout=0.2) as client:
-        with pytest.raises(ServiceError, match=r"within 0\.2 s") as caught:
+    async with AsyncClient(address, timeout=0.5) as client:
+        with pytest.raises(ServiceError, match=r"within 0\.5 s") as caught:
             await client.review_all(Ad(text="slow:5"))
     assert caught.value.code is Code.DEADLINE_EXCEEDED
-    assert time.time() - before < 2
+    ended = time.time()
+    assert ended - before < 4
     deadline = service.requests[0][0].deadline
     assert deadline is not None
-    assert before < deadline < before + 1
+    assert before + 0.5 <= deadline <= ended + 0.5
 
 
 async def test_every_decision_has_a_trace_id_without_any_tracing(address: str) -> None:

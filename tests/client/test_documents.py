@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from docarray import BaseDoc, DocList
 from docarray.utils.filter import filter_docs
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from adjudicate.documents import AD_FIELDS, Ad, Case, Decision, Exemplar, Finding, Match, Problem
 
@@ -112,6 +112,27 @@ def test_a_foreign_document_with_an_unknown_field_is_not_read_as_an_ad_without_i
     assert ad.id == "f"
     assert ad.problem is not None
     assert ad.problem.code == "unknown_field"
+
+
+def test_a_room_leaves_a_later_releases_field_out_of_account() -> None:
+    class Later(Case):
+        weighed: str = ""
+
+    later = Later(ad_id="a", flagged=True, weighed="twice", market="CN")
+    case = Case.from_protobuf(later.to_protobuf())
+    assert (case.problem, case.ad_id, case.flagged, case.market) == (None, "a", True, "CN")
+
+
+def test_a_later_client_sends_an_older_service_only_the_fields_that_it_uses() -> None:
+    class Later(Ad):
+        channel: str = ""
+        placements: list[str] = Field(default_factory=list)
+
+    unused, used = Later(text="tea"), Later(text="tea", channel="radio")
+    assert Ad.from_protobuf(unused.to_protobuf()).problem is None
+    problem = Ad.from_protobuf(used.to_protobuf()).problem
+    assert problem is not None
+    assert (problem.code, problem.detail.split(";")[0]) == ("unknown_field", "not known: channel")
 
 
 def test_a_foreign_document_with_a_wrong_value_carries_its_problem() -> None:

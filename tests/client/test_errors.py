@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
+import pickle  # noqa: TID251 - how pools of processes hand errors on
 import re
 
 import pytest
@@ -54,7 +54,7 @@ def test_every_class_of_the_tree_is_public_and_drawn() -> None:
 def test_an_error_is_the_same_after_pickle(code: Code) -> None:
     error = fault(code, "wait", retry_after=2.5)
     error.add_note("ads of the failed request: 1")
-    back = pickle.loads(pickle.dumps(error))
+    back = pickle.loads(pickle.dumps(error))  # noqa: S301
     assert type(back) is type(error)
     assert (back.code, back.detail, back.retry_after) == (code, "wait", 2.5)
     assert (str(back), back.__notes__) == (str(error), error.__notes__)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
+import pickle  # noqa: TID251 - how pools of processes hand errors on
 
 import pytest
 import typer
@@ -17,7 +17,7 @@ TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 def test_an_error_keeps_its_trace_id_wherever_it_goes() -> None:
     said = from_status(503, {"code": "room_unavailable", "detail": "no", "trace_id": TRACE})
     assert said.trace_id == TRACE
-    assert pickle.loads(pickle.dumps(said)).trace_id == TRACE
+    assert pickle.loads(pickle.dumps(said)).trace_id == TRACE  # noqa: S301
     told = from_text("overloaded: later", trace_id=TRACE)
     assert told is not None
     assert told.trace_id == TRACE

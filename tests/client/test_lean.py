@@ -15,10 +15,23 @@ def printed(code: str) -> str:
     ).stdout.strip()
 
 
-@pytest.mark.parametrize("room", ["gateway", "ledger"])
+@pytest.mark.parametrize("room", ["gateway", "ledger", "judge"])
 def test_a_room_without_a_model_does_without_torch(room: str) -> None:
+    """The judge's may be on a server."""
     imports = f"import adjudicate.cli, executors.{room}.executor"
     assert printed(f"{imports}; print('torch' in sys.modules)") == "False"
+
+
+def test_a_wrong_encoder_is_refused_before_open_clip_is_imported() -> None:
+    find = "from executors.encoder.model import load; from executors.shared.settings import *"
+    ask = """
+try:
+    load(EncoderSettings(model="no/such/folder"))
+except ConfigurationError as error:
+    print(error, "open_clip" in sys.modules)
+"""
+    imports = "import adjudicate.cli; from adjudicate.errors import ConfigurationError"
+    assert printed(f"{imports}; {find}{ask}").endswith("no folder no/such/folder. False")
 
 
 def test_a_room_with_a_model_still_gets_torch() -> None:

@@ -105,7 +105,7 @@ async def test_when_the_time_is_over_the_services_last_word_is_raised(
 ) -> None:
     monkeypatch.setattr("adjudicate.client.GRACE_S", 0.1)
     service.faults = [fault(Code.OVERLOADED, "full", retry_after=0.1)] * 50
-    async with AsyncClient(servers.urls["http"], timeout=0.3, retries=100) as client:
+    async with AsyncClient(servers.urls["http"], timeout=1, retries=100) as client:
         with pytest.raises(OverloadedError, match="full"):
             await client.review_all(Ad(text="fine"))
 
@@ -114,9 +114,9 @@ async def test_a_deadline_ends_the_waiting_on_every_protocol(
     url: str, service: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("adjudicate.client.GRACE_S", 0.1)
-    async with AsyncClient(url, timeout=0.2) as client:
-        with pytest.raises(DeadlineError, match=r"within 0\.2 s"):
-            await client.review_all(Ad(text="slow:1"))
+    async with AsyncClient(url, timeout=0.5) as client:
+        with pytest.raises(DeadlineError, match=r"within 0\.5 s"):
+            await client.review_all(Ad(text="slow:2"))
         assert len(await client.status()) == 4, "the connection is none the worse"
 
 

@@ -46,6 +46,12 @@ def test_one_that_failed_says_why_and_how_often_and_replicas_have_their_numbers(
     )
 
 
+def test_without_a_supervisor_a_replica_is_shown_by_its_address() -> None:
+    alone = ReplicaHealth(state="healthy", address="10.0.0.4:8080", restarts=None)
+    (row,) = shown(alone)
+    assert " ".join(row) == "encoder, 10.0.0.4:8080 healthy 0 no supervisor"
+
+
 def test_before_the_first_canary_there_is_nothing_to_say_of_it() -> None:
     assert shown(ReplicaHealth()) == [["encoder", "unknown", "0", "0"]]
 

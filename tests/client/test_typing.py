@@ -28,14 +28,15 @@ def failed(what: Decision | AdjudicateError) -> None:
 
 with Client("https://ads.example", api_key="k", ca=Path("ca.pem"), on_error=failed) as client:
     for decision in client.review(Path("ads"), ordered=True):
-        reveal_type(decision)  # adjudicate.documents.Decision
-    reveal_type(client.review_all([b"", "a.png", {}]))  # list[adjudicate.documents.Decision]
+        reveal_type(decision)  # adjudicate.documents.decisions.Decision
+    decided = client.review_all([b"", "a.png", {}])
+    reveal_type(decided)  # list[adjudicate.documents.decisions.Decision]
     client.review_all([Image.new("RGB", (1, 1)), Ad(text="x")])
     client.review_all(Image.new("RGB", (1, 1)))
     client.review_all(ads_of("ads", market="CN"))
-    reveal_type(client.library.list(category="c"))  # list[adjudicate.documents.Exemplar]
+    reveal_type(client.library.list(category="c"))  # list[adjudicate.documents.library.Exemplar]
     try:
-        reveal_type(client.status())  # list[adjudicate.documents.RoomStatus]
+        reveal_type(client.status())  # list[adjudicate.documents.rooms.RoomStatus]
     except RateLimitError as error:
         reveal_type(error.retry_after)  # float | None
     Client(retries="8")  # error: arg-type
@@ -49,8 +50,8 @@ async def main() -> None:
 
     async with AsyncClient(request_size=4) as client:
         async for decision in client.review(live()):
-            reveal_type(decision)  # adjudicate.documents.Decision
-        reveal_type(await client.decision("x"))  # adjudicate.documents.Decision
+            reveal_type(decision)  # adjudicate.documents.decisions.Decision
+        reveal_type(await client.decision("x"))  # adjudicate.documents.decisions.Decision
 
 
 asyncio.run(main())
