@@ -22,7 +22,7 @@ from executors.shared.settings import ROOT
 
 EXEMPLARS = 64
 _NOOP = {"encoder": "NoopEncoder", "judge": "NoopJudge"}
-_THRESHOLDS = "default: { image: 0.8, text: 1.0, image-text: 1.0 }\n"
+THRESHOLDS = "default: { image: 0.8, text: 1.0, image-text: 1.0 }\n"
 
 
 class NoopFlow:
@@ -33,7 +33,7 @@ class NoopFlow:
         ports = dict(zip(("grpc", "http", "ws"), free_ports(3), strict=True))
         self.urls = {scheme: f"{scheme}://localhost:{port}" for scheme, port in ports.items()}
         thresholds = folder / "thresholds.yaml"
-        thresholds.write_text(_THRESHOLDS)
+        thresholds.write_text(THRESHOLDS)
         environment = {
             "ADJUDICATE_DATABASE": f"sqlite:///{folder / 'noop.db'}",
             "ADJUDICATE_LIBRARY__THRESHOLDS": str(thresholds),

@@ -14,7 +14,7 @@ from executors.judge.backend import ALWAYS, NEVER, Question
 from executors.judge.qwen.engine import Engine
 from executors.judge.qwen.inputs import Prepared
 from executors.judge.qwen.peak import Attention, Shape, predict_bytes
-from executors.shared.memory import OutOfMemory
+from executors.shared.passes import OutOfMemory
 from executors.shared.policy import load_policy
 from executors.shared.settings import ROOT, JudgeSettings, Precision
 

@@ -72,4 +72,5 @@ def _wait(state: RetryCallState) -> float:
     backoff = _BACKOFF(state)
     if told is None:
         return backoff
-    return max(backoff, told * (1 + random.uniform(0, JITTER)))
+    spread = random.uniform(0, JITTER)  # noqa: S311 - keeps callers apart, hides nothing
+    return max(backoff, told * (1 + spread))

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from adjudicate.errors import ConfigurationError
 
+ALL_ROOMS = ("torch", "open_clip", "transformers", "sqlalchemy")
+
 
 def find_flow(flow: Path | None = None) -> Path:
     """The flow.yml to run: the one named, else the nearest one upwards from here.
@@ -47,9 +49,12 @@ def up(flow: Path | None = None) -> int:
     return 0
 
 
-def check_serve() -> None:
-    """Raises `ConfigurationError` when the `serve` extra is not installed."""
-    for needed in ("executors", "torch", "open_clip", "transformers", "sqlalchemy"):
+def check_serve(*packages: str) -> None:
+    """Raises `ConfigurationError` when the service's code, or one of these packages, is missing.
+
+    Without packages: any that a room needs. A room's image has those of its own room alone.
+    """
+    for needed in ("executors", *(packages or ALL_ROOMS)):
         if importlib.util.find_spec(needed) is None:
             raise ConfigurationError(
                 f"{needed} is not installed; the service needs `pip install '.[serve]'`."

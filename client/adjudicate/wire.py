@@ -5,7 +5,7 @@ reads: half of what a hop through a room costs. What is not a plain value, or a 
 them, is still left to docarray.
 """
 
-# No `from __future__ import annotations` here: see documents.py.
+# No `from __future__ import annotations` here: see documents/__init__.py.
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar
 

@@ -73,7 +73,7 @@ class RunningFlow:
             "ADJUDICATE_TLS__CLIENT_CA": "",
         }
         with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: S603 - this package's own command
                 self._command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
