@@ -16,6 +16,7 @@ from models.render.wording import CAPTIONS
 from tests.e2e.otlp import OtlpReceiver
 from tests.e2e.pages import Pages
 from tests.e2e.service import ROOT, Service
+from tests.e2e.small import SmallFlow
 
 SAMPLES = ROOT / "samples"
 AUDIT_SHARE = 0.2
@@ -111,6 +112,25 @@ def service(
         yield running
     finally:
         running.stop()
+
+
+@pytest.fixture(scope="session")
+def _smalls() -> Iterator[list[SmallFlow]]:
+    """The small Flows that were started; the last one may still run."""
+    started: list[SmallFlow] = []
+    yield started
+    for flow in started:
+        flow.running.__exit__(None, None, None)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory, _smalls: list[SmallFlow]) -> SmallFlow:
+    """The small Flow that modules share; another one where a test before has ended it."""
+    if not _smalls or _smalls[-1].ended:
+        flow = SmallFlow(tmp_path_factory.mktemp("small"))
+        flow.running.__enter__()
+        _smalls.append(flow)
+    return _smalls[-1]
 
 
 @pytest.fixture(params=["grpc", "http", "ws"])

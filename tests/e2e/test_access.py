@@ -29,6 +29,7 @@ from adjudicate import Ad, AsyncClient, Decision
 from adjudicate.errors import AuthenticationError, ForbiddenError
 from benchmarks._noop_flow import write_flow
 from benchmarks._servers import MONITORS
+from executors.shared.telemetry.ports import ROOMS
 from tests.e2e.otlp import OtlpReceiver
 from tests.e2e.service import ROOT, UP, Service
 
@@ -345,7 +346,7 @@ def test_open_access_is_for_this_machine_alone(service: Service) -> None:
 
 
 def test_no_key_is_in_a_log_or_a_trace(guarded: GuardedService, review_key: str) -> None:
-    """Last: after good, wrong, revoked and misplaced keys, at Jina's most talkative level."""
+    """After good, wrong, revoked and misplaced keys, at Jina's most talkative level."""
     deadline = time.monotonic() + 20
     while b"gateway/review" not in guarded.collector.sent and time.monotonic() < deadline:
         time.sleep(0.5)
@@ -356,3 +357,12 @@ def test_no_key_is_in_a_log_or_a_trace(guarded: GuardedService, review_key: str)
         for part in (secret, secret[17:]):
             assert part not in log
             assert part.encode() not in sent
+
+
+def test_a_killed_supervisor_leaves_no_process_behind(guarded: GuardedService) -> None:
+    """The last of this Flow."""
+    supervisor, *rooms = guarded.family()
+    assert len(rooms) >= len(ROOMS)
+    supervisor.kill()
+    _, alive = psutil.wait_procs(rooms, timeout=60)
+    assert not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]

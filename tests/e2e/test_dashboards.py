@@ -20,14 +20,14 @@ import pytest
 
 from adjudicate import Ad, Client
 from adjudicate.errors import AdjudicateError
-from benchmarks._noop_flow import NoopFlow, ad
-from benchmarks._servers import MONITORS, free_ports, free_range
-from executors.shared.telemetry.monitor import ROOMS, port_of
+from benchmarks._noop_flow import ad
+from executors.shared.telemetry.ports import ROOMS, port_of
 from executors.shared.telemetry.system import System
 from grafana.__main__ import FOLDER
 from tests.e2e.conftest import plain_ads, sample_ad, sample_rows
 from tests.e2e.otlp import OtlpReceiver
 from tests.e2e.service import Service
+from tests.e2e.small import LEAST_ADS, SmallFlow
 from tests.grafana.metric_names import metrics
 from tests.services.prometheus import RULES, NoPrometheus, Prometheus, running_prometheus
 
@@ -36,8 +36,6 @@ pytestmark = pytest.mark.timeout(600)  # two Flows start first
 BOARDS = sorted(path.stem for path in FOLDER.glob("*.json"))
 WINDOW = "2m"
 PATIENCE_S = 120.0
-SMALL = 20
-"""Ads of the small Flow's reference window, and of what is compared with it."""
 EXCUSED = {
     "adjudicate_judge_breaker": "the shipped judge runs in its room and has no breaker",
     "adjudicate_judge_invalid_total": "no answer has been of no use yet, which depends on the ads",
@@ -66,35 +64,14 @@ def excuse(query: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def monitors() -> int:
-    """The first of the small Flow's monitor ports."""
-    return free_range(MONITORS)
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory, monitors: int) -> Iterator[NoopFlow]:
-    """A Flow without models; one of its rooms has died and is back."""
-    (nobody,) = free_ports(1)
-    settings = {
-        "ADJUDICATE_TELEMETRY__METRICS_PORT": str(monitors),
-        "ADJUDICATE_TELEMETRY__OTLP_ENDPOINT": f"localhost:{nobody}",
-        "ADJUDICATE_TELEMETRY__METRICS_INTERVAL_S": "1",
-        "ADJUDICATE_HEALTH__CANARY_S": "1",
-        "ADJUDICATE_QUALITY__LEAST_ADS": str(SMALL),
-        "ADJUDICATE_QUALITY__SAMPLE_PER_MINUTE": "1000",
-        "ADJUDICATE_QUALITY__REFRESH_S": "1",
-        "ADJUDICATE_LIBRARY__AUDIT_SHARE": "1",
-        "ADJUDICATE_LIBRARY__INDEX": "ivf",
-        "ADJUDICATE_LIBRARY__IVF_TRAIN_FROM": "1",
-        "ADJUDICATE_LIBRARY__SEARCH_AUDIT_SHARE": "1",
-    }
-    with NoopFlow(tmp_path_factory.mktemp("dashboards"), settings) as running:
-        with Client(running.urls["grpc"]) as client:
-            decisions = client.review_all(small_ads("before", 2 * SMALL))
-            client.quality.set_reference(by="test")
-            client.quality.uphold(decisions[0].id, by="test")
-        _kill(monitors, "encoder")
-        yield running
+def lively(small: SmallFlow) -> SmallFlow:
+    """The small Flow with a reference and a verdict; one of its rooms has died."""
+    with Client(small.urls["grpc"]) as client:
+        decisions = client.review_all(small_ads("before", 2 * LEAST_ADS))
+        client.quality.set_reference(by="test")
+        client.quality.uphold(decisions[0].id, by="test")
+    psutil.Process(small.pid("encoder")).kill()
+    return small
 
 
 def small_ads(name: str, count: int) -> list[Ad]:
@@ -102,22 +79,12 @@ def small_ads(name: str, count: int) -> list[Ad]:
     return [ad(f"{name} {n}".encode(), flagged=n % 5 == 0) for n in range(count)]
 
 
-def _kill(monitors: int, room: str) -> None:
-    port = port_of(monitors, room, 0)
-    (pid,) = {
-        connection.pid
-        for connection in psutil.net_connections("tcp")
-        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port
-    }
-    psutil.Process(pid).kill()
-
-
 @pytest.fixture(scope="module")
-def prometheus(service: Service, small: NoopFlow, monitors: int) -> Iterator[Prometheus]:
+def prometheus(service: Service, lively: SmallFlow) -> Iterator[Prometheus]:
     """It has read both Flows, before and after they had something to do."""
     ports = {
         f"{room}/{n}": port_of(base, room, 0)
-        for n, base in enumerate((service.monitor, monitors))
+        for n, base in enumerate((service.monitor, lively.monitors))
         for room in ROOMS
     }
     try:
@@ -125,7 +92,7 @@ def prometheus(service: Service, small: NoopFlow, monitors: int) -> Iterator[Pro
             deadline = time.monotonic() + PATIENCE_S
             rounds = 0
             while _lacking(server) and time.monotonic() < deadline:
-                _work(service, small, rounds)
+                _work(service, lively, rounds)
                 rounds += 1
                 time.sleep(1.5)  # longer than between two scrapes
             yield server
@@ -142,7 +109,7 @@ def _lacking(server: Prometheus) -> list[str]:
     ]
 
 
-def _work(service: Service, small: NoopFlow, rounds: int) -> None:
+def _work(service: Service, small: SmallFlow, rounds: int) -> None:
     """Ads over each protocol, one of them broken, one not judged before; and a refusal."""
     fresh = Ad(id=f"fresh-{rounds}", text=f"Cures cancer in {rounds} days", market="US")
     broken = Ad(id="broken", image=b"no picture")
@@ -153,7 +120,7 @@ def _work(service: Service, small: NoopFlow, rounds: int) -> None:
     httpx.post(f"{service.urls['http']}/v1/review", content=b"{", timeout=10)
     # Its encoder may still be on the way back.
     with Client(small.urls["grpc"]) as client, suppress(AdjudicateError):
-        client.review_all(small_ads(f"round {rounds}", SMALL))
+        client.review_all(small_ads(f"round {rounds}", LEAST_ADS))
 
 
 @pytest.mark.parametrize("board", BOARDS)

@@ -76,9 +76,7 @@ def test_a_stop_tells_what_it_could_not_finish_to_its_client_and_to_the_operator
 
     thread = threading.Thread(target=review)
     thread.start()
-    process = flow.server._process
-    assert process is not None
-    family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+    process, family = flow.server.process, flow.server.family()
     thread.join(1.5)
     assert not answers
     process.send_signal(signal.SIGTERM)

@@ -21,7 +21,7 @@ from adjudicate.errors import AdjudicateError
 from benchmarks import _noop_flow
 from benchmarks._noop_flow import NoopFlow, write_flow
 from executors.shared.telemetry.metrics import every_instrument
-from executors.shared.telemetry.monitor import ROOMS
+from executors.shared.telemetry.ports import ROOMS
 from executors.shared.telemetry.prometheus import sample_names
 from tests.e2e.conftest import plain_ads, sample_ad, sample_rows
 from tests.e2e.otlp import OtlpReceiver

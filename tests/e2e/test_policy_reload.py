@@ -15,6 +15,7 @@ import pytest
 
 from adjudicate import Ad, Client, Decision, Exemplar
 from executors.shared.policy import load_policy
+from executors.shared.settings import Settings
 from tests.e2e.service import ROOT, Service
 
 PAGE = ROOT / "docs" / "policies.md"
@@ -47,7 +48,11 @@ def house(checkout: Path) -> Iterator[Service]:
         shell(checkout, None, blocks()[block])
     shown = dict(re.findall(r"(ADJUDICATE_\w+)=(\S+)", blocks()[START]))
     assert shown["ADJUDICATE_POLICIES"] == "my-policy"
-    service = Service(checkout, {"ADJUDICATE_POLICIES": str(checkout / "my-policy")})
+    settings = {
+        "ADJUDICATE_POLICIES": str(checkout / "my-policy"),
+        "ADJUDICATE_POLICY_POLL_S": "0.2",
+    }
+    service = Service(checkout, settings)
     service.start()
     try:
         service.wait_until_ready()
@@ -77,6 +82,15 @@ def shell(checkout: Path, service: Service | None, commands: str) -> str:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+def patiently(checkout: Path, service: Service, commands: str) -> str:
+    """What the commands print; in place of their pause, the service has the policy in force."""
+    before, pause, after = re.split(r"^sleep (\d+)\n", commands, flags=re.MULTILINE)
+    assert int(pause) > 2 * Settings().policy_poll_s
+    printed = shell(checkout, service, before)
+    wait_for(service, load_policy(checkout / "my-policy").version)
+    return printed + shell(checkout, service, after)
 
 
 def review(service: Service, ad: Ad) -> Decision:
@@ -143,7 +157,7 @@ def test_a_rule_that_is_switched_off_while_the_service_runs_rejects_no_more(
 ) -> None:
     wait_for(house, load_policy(HOUSE.parent).version)
     pids = {room: status["pid"] for room, status in house.rooms().items()}
-    printed = shell(checkout, house, blocks()[EDIT])
+    printed = patiently(checkout, house, blocks()[EDIT])
     assert "~ HOUSE-1, enabled: true -> false" in printed
     assert "approve  below_thresholds" in printed
     decision = review(house, superlative())
@@ -183,7 +197,7 @@ def test_a_wrong_edit_keeps_the_policy_and_the_status_says_why(
 def test_a_picture_that_is_like_an_exemplar_of_the_rule_is_rejected_by_it(
     checkout: Path, house: Service
 ) -> None:
-    printed = shell(checkout, house, blocks()[PICTURE])
+    printed = patiently(checkout, house, blocks()[PICTURE])
     assert re.search(rf"ad-05.jpg +reject +HOUSE-1 +{SUPERLATIVE}", printed), printed
 
 

@@ -16,8 +16,12 @@ import pytest
 
 from benchmarks._noop_flow import write_flow
 from tests.e2e.service import UP, Service
+from tests.e2e.small import SmallFlow
 
-JINA_FLOW = (str(Path(sys.executable).parent / "jina"), "flow", "--uses", "flow.yml")
+JINA_FLOW = (str(Path(sys.executable).parent / "jina"), "flow", "--uses")
+UP_FLOW = (*UP, "--flow")
+IN_FLIGHT = 200
+"""Ads of 15 ms each, one by one."""
 
 
 def gone(processes: list[psutil.Process]) -> bool:
@@ -26,26 +30,46 @@ def gone(processes: list[psutil.Process]) -> bool:
     return not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
 
 
+def without_models(
+    folder: Path, settings: dict[str, str] | None = None, command: tuple[str, ...] = UP_FLOW
+) -> Service:
+    """A service whose encoder and judge have no model, where the test is not about those."""
+    return Service(folder, settings or {}, (*command, str(write_flow(folder))))
+
+
+def events(service: Service) -> dict[str, list[str]]:
+    """What each room has logged."""
+    found: dict[str, list[str]] = {}
+    for line in service.output().splitlines():
+        if line.startswith("{"):  # the `jina` command prints a banner before it loads flow.yml
+            said = json.loads(line)
+            found.setdefault(said["room"], []).append(said["event"])
+    return found
+
+
+def test_a_room_tells_what_it_has_loaded(service: Service) -> None:
+    logged = events(service)
+    for room, told in {
+        "encoder": ("model clip", "device cpu", "precision "),
+        "judge": ("model shipped", "device cpu", "precision "),
+        "library": ("exemplars 0",),
+        "ledger": ("decisions 0",),
+    }.items():
+        event = next(event for event in logged[room] if "loaded in" in event)
+        for words in told:
+            assert words in event
+
+
 def test_jina_flow_starts_tells_its_rooms_and_an_interrupt_stops_it(tmp_path: Path) -> None:
-    service = Service(tmp_path, {}, JINA_FLOW)
+    service = without_models(tmp_path, command=JINA_FLOW)
     service.start()
     try:
         service.wait_until_ready()
         family = service.family()
         assert len(family) >= 6
-        # The `jina` command prints a banner before it loads flow.yml.
-        ours = [line for line in service.output().splitlines() if line.startswith("{")]
-        lines = [json.loads(line) for line in ours]
-        for room, told in {
-            "encoder": ("model clip", "device cpu", "precision "),
-            "judge": ("model shipped", "device cpu", "precision "),
-            "library": ("exemplars 0",),
-            "ledger": ("decisions 0",),
-        }.items():
-            loaded = [line["event"] for line in lines if line["room"] == room]
-            (event,) = [event for event in loaded if "loaded in" in event]
-            for words in told:
-                assert words in event
+        logged = events(service)
+        for room in ("encoder", "library", "judge", "ledger"):
+            (_,) = [event for event in logged[room] if "loaded in" in event]
         # A terminal's Ctrl-C reaches every process of the group.
         for process in family[1:]:
             process.send_signal(signal.SIGINT)
@@ -58,36 +82,33 @@ def test_jina_flow_starts_tells_its_rooms_and_an_interrupt_stops_it(tmp_path: Pa
     assert "died" not in service.output()
 
 
-def without_models(folder: Path, settings: dict[str, str]) -> Service:
-    """A service whose encoder and judge have no model, where the test is not about those."""
-    return Service(folder, settings, (*UP, "--flow", str(write_flow(folder))))
-
-
-def test_sigterm_lets_what_is_in_flight_finish(tmp_path: Path) -> None:
-    service = without_models(tmp_path, {"NOOP_ENCODER_MS": "2000"})
-    service.start()
+def test_sigterm_lets_what_is_in_flight_finish(small: SmallFlow) -> None:
+    """The last of its Flow, whose encoder takes one ad after the other."""
     answers: list[int] = []
 
+    def encoded() -> int:
+        return int(small.room("encoder")["counters"]["encoded"])
+
     def review() -> None:
-        ads = [{"text": f"in flight {n}"} for n in range(32)]
-        answer = httpx.post(f"{service.urls['http']}/v1/review", json={"ads": ads}, timeout=60)
+        ads = [{"text": f"in flight {n}"} for n in range(IN_FLIGHT)]
+        answer = httpx.post(f"{small.http}/v1/review", json={"ads": ads}, timeout=60)
         answers.append(len(answer.json()["decisions"]))
 
-    try:
-        service.wait_until_ready()
-        family = service.family()
-        thread = threading.Thread(target=review)
-        thread.start()
-        time.sleep(0.7)
-        assert not answers
-        status = service.stop(signal.SIGTERM)
-        thread.join(30)
-    finally:
-        service.stop(signal.SIGKILL)
+    process, family, logged = small.process, small.family(), len(small.log())
+    before = encoded()
+    thread = threading.Thread(target=review)
+    thread.start()
+    deadline = time.monotonic() + 30
+    while encoded() == before and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not answers
+    process.send_signal(signal.SIGTERM)
+    status = process.wait(60)
+    thread.join(30)
     assert status == 0
-    assert answers == [32]
+    assert answers == [IN_FLIGHT]
     assert gone(family)
-    assert "Traceback" not in service.output()
+    assert "Traceback" not in small.log()[logged:]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from executors.judge.backend import NEVER, JudgeUnavailable, Opinion
 from executors.judge.canary import try_judging
 from executors.shared.health.canaries import CanaryFailed
-from executors.shared.memory import OutOfMemory
+from executors.shared.passes import OutOfMemory
 from executors.shared.policy import load_policy
 from executors.shared.settings import Settings
 from tests.judge.scripted import Says, Scripted

@@ -30,7 +30,7 @@ from executors.judge.cache.verdicts import Verdicts
 from executors.judge.review import Review
 from executors.judge.reviewer import OUT_OF_MEMORY, Reviewer
 from executors.shared.batcher import Expired
-from executors.shared.memory import OutOfMemory
+from executors.shared.passes import OutOfMemory
 from executors.shared.policy import Policy, load_policy
 from executors.shared.settings import ROOT, DecisionSettings, JudgeSettings, Settings
 from tests.judge.scripted import Says, Scripted

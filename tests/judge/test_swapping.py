@@ -194,7 +194,7 @@ async def test_a_second_load_is_refused_while_one_is_under_way(judge: SwappingBa
 async def test_what_does_not_fit_beside_the_old_model_is_refused_unloaded(
     judge: SwappingBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(swapping, "free_bytes", lambda _: 5e6)
+    monkeypatch.setattr("executors.shared.memory.free_bytes", lambda _: 5e6)
     with pytest.raises(RequestError) as error:
         await judge.load("second")
     needed = (ROOT / "models" / "judge" / "model.safetensors").stat().st_size * swapping.OPEN_SHARE

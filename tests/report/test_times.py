@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 
 from adjudicate.report.window import Window
-from executors.gateway.codes import CodeCounts
 from executors.gateway.routing.times import AdTimes
+from executors.gateway.telemetry.codes import CodeCounts
 from tests.report.made import BEGAN, WINDOW, Clock, packed, times_of
 
 

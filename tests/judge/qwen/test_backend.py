@@ -14,7 +14,7 @@ from executors.judge.backend import NEVER, Opinion, Question, QuestionRefused
 from executors.judge.qwen import chat as chat_module
 from executors.judge.qwen.backend import QwenBackend
 from executors.shared.batcher import Closed, Expired
-from executors.shared.memory import OutOfMemory
+from executors.shared.passes import OutOfMemory
 from executors.shared.policy import Policy
 from executors.shared.settings import JudgeSettings
 

@@ -12,7 +12,7 @@ from benchmarks._plain_judge import PlainJudge
 from executors.judge.backend import ALWAYS, NEVER, SCALED_DOWN, Opinion, Question
 from executors.judge.prompt import INSTRUCTION_PREFIX, VERDICT_PREFIX
 from executors.judge.qwen.engine import Engine
-from executors.shared.memory import OutOfMemory
+from executors.shared.passes import OutOfMemory
 from executors.shared.policy import Policy
 from executors.shared.settings import JudgeSettings
 from tests.judge.qwen.conftest import noise

@@ -1,7 +1,7 @@
 """Quality through gateway, library and ledger: the same over each protocol, and for people."""
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
@@ -10,36 +10,20 @@ from typer.testing import CliRunner
 from adjudicate import Ad, AsyncClient, Client
 from adjudicate.cli.app import app
 from adjudicate.errors import Code, RequestError
-from benchmarks._noop_flow import NoopFlow, ad
-from benchmarks._servers import MONITORS, free_range
-from executors.shared.telemetry.monitor import port_of
-
-LEAST = 20
+from benchmarks._noop_flow import ad
+from tests.e2e.small import SmallFlow
 
 
 @pytest.fixture(scope="module")
-def monitors() -> int:
-    """The first of the monitors' ports."""
-    return free_range(MONITORS)
-
-
-@pytest.fixture(scope="module")
-def flow(tmp_path_factory: pytest.TempPathFactory, monitors: int) -> Iterator[NoopFlow]:
-    """Without models; every ad is audited, and the judge finds each compliant."""
-    settings = {
-        "ADJUDICATE_QUALITY__LEAST_ADS": str(LEAST),
-        "ADJUDICATE_QUALITY__SAMPLE_PER_MINUTE": "1000",
-        "ADJUDICATE_LIBRARY__AUDIT_SHARE": "1",
-        "ADJUDICATE_TELEMETRY__METRICS_PORT": str(monitors),
-    }
-    with NoopFlow(tmp_path_factory.mktemp("quality"), settings) as running:
-        with Client(running.urls["grpc"]) as client:
-            client.review_all(ads(40))
-        yield running
+def flow(small: SmallFlow) -> SmallFlow:
+    """Every ad is audited, and the judge finds each compliant."""
+    with Client(small.urls["grpc"]) as client:
+        client.review_all(ads(40))
+    return small
 
 
 @pytest.fixture(params=["grpc", "http", "ws"])
-async def client(flow: NoopFlow, request: pytest.FixtureRequest) -> AsyncIterator[AsyncClient]:
+async def client(flow: SmallFlow, request: pytest.FixtureRequest) -> AsyncIterator[AsyncClient]:
     async with AsyncClient(flow.urls[request.param]) as connected:
         yield connected
 
@@ -95,17 +79,14 @@ async def test_refusals_are_alike_over_each_protocol(client: AsyncClient) -> Non
         await client.quality.figures(0.0)
 
 
-def test_the_metrics_are_those_of_the_last_figures(flow: NoopFlow, monitors: int) -> None:
+def test_the_metrics_are_those_of_the_last_figures(flow: SmallFlow) -> None:
     with Client(flow.urls["http"]) as client:
         client.quality.set_reference()
         decided = client.review_all(ads(30))
         approved = next(d for d in decided if d.outcome == "approve")
         client.quality.uphold(str(approved.id), by="mei")
         found = client.quality.figures()
-    pages = {
-        room: httpx.get(f"http://127.0.0.1:{port_of(monitors, room, 0)}/metrics").text
-        for room in ("library", "ledger")
-    }
+    pages = {room: flow.monitor(room, "/metrics").text for room in ("library", "ledger")}
     for drift in found.drift:
         assert f'adjudicate_quality_psi{{feature="{drift.feature}"' in pages["library"]
     assert "adjudicate_screen_similarity_bucket{" in pages["library"]
@@ -115,7 +96,7 @@ def test_the_metrics_are_those_of_the_last_figures(flow: NoopFlow, monitors: int
     assert 'adjudicate_quality_judge_positive_rate{rule="all"' in pages["ledger"]
 
 
-def test_the_command_line_shows_what_http_says(flow: NoopFlow) -> None:
+def test_the_command_line_shows_what_http_says(flow: SmallFlow) -> None:
     runner, url = CliRunner(), ["--url", flow.urls["http"]]
     made = runner.invoke(app, ["quality", "reference", "--by", "mei", *url])
     assert made.exit_code == 0, made.output
