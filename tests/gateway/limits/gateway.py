@@ -33,6 +33,7 @@ from executors.gateway.protocols.http import create_app
 from executors.gateway.protocols.websocket import add_stream_route
 from executors.gateway.routing.rooms import Rooms
 from executors.shared.settings import GatewaySettings, LimitSettings
+from tests.gateway.routing.replica_list import NoReplicas
 
 MAX_BYTES = 2_000_000
 MIB = 1 << 20
@@ -50,6 +51,7 @@ class Pool:
         self.cancelled = 0
         self.ledger = 0
         """Ads that went on to the ledger."""
+        self._connections = NoReplicas()
 
     async def send_requests_once(
         self, requests: list[DataRequest], deployment: str, **_: Any

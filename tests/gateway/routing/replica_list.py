@@ -12,6 +12,13 @@ from jina.serve.networking import GrpcConnectionPool
 ROOM = "encoder"
 
 
+class NoReplicas:
+    """The list of a pool that answers in this process itself, and has no connections."""
+
+    def get_replicas(self, room: str, head: bool) -> None:
+        return None
+
+
 class Channel:
     """Of one connection."""
 

@@ -24,6 +24,7 @@ from executors.gateway.routing import optional
 from executors.gateway.routing.graph import RoomGraph
 from executors.gateway.routing.pictures import Pictures, documents
 from executors.gateway.routing.when import condition
+from tests.gateway.routing.replica_list import NoReplicas
 
 EDGES = {
     "start-gateway": ["encoder"],
@@ -59,6 +60,7 @@ class Pool:
         self.fails = ""
         self.raises: dict[str, BaseException] = {}
         self.hangs = ""
+        self._connections = NoReplicas()
 
     async def send_requests_once(
         self, requests: list[DataRequest], deployment: str, **_: Any
