@@ -19,6 +19,9 @@ from benchmarks.gateway import FLAGGED_OF_TEN, IMAGE_BYTES, make_ads
 from benchmarks.rows import Row, row
 from tests.services.postgres import Postgres, running_postgres
 
+Connections = Mapping[str, Passed]
+"""What passed on each."""
+
 SIZES = {1: 640, 8: 2_048, 32: 4_096}
 """Ads of one measurement, by the ads in a request."""
 PLANNED = 8
@@ -66,13 +69,7 @@ def _bytes(flow: ScaledFlow, costs: Costs) -> Iterator[Row]:
     """Of one client on one gateway's own port: behind nginx connections come and go."""
     before, after = asyncio.run(_counted(flow, _requests(PLANNED)))
     count = SIZES[PLANNED]
-    hops = {
-        room: Passed(
-            (after[room].received - before[room].received) // count,
-            (after[room].sent - before[room].sent) // count,
-        )
-        for room in ROOMS
-    }
+    hops = {room: _since(before[room], after[room], count) for room in ROOMS}
     for room, hop in hops.items():
         yield row(f"{room}: its requests", hop.received, "bytes an ad")
         yield row(f"{room}: its answers", hop.sent, "bytes an ad")
@@ -89,9 +86,17 @@ def _bytes(flow: ScaledFlow, costs: Costs) -> Iterator[Row]:
     costs.put("network.inner_bytes", beside)
 
 
+def _since(before: Connections, after: Connections, count: int) -> Passed:
+    """An ad's share of what passed meanwhile; connections that ended (nginx' idle ones) are out."""
+    none = Passed(0, 0)
+    received = sum(now.received - before.get(at, none).received for at, now in after.items())
+    sent = sum(now.sent - before.get(at, none).sent for at, now in after.items())
+    return Passed(received // count, sent // count)
+
+
 async def _counted(
     flow: ScaledFlow, sent: Sequence[Sent]
-) -> tuple[Mapping[str, Passed], Mapping[str, Passed]]:
+) -> tuple[Mapping[str, Connections], Mapping[str, Connections]]:
     """What had passed before the requests, and after them, on connections that stay open."""
     target = flow.flow.urls[0]["grpc"].removeprefix("grpc://")
     options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]

@@ -127,16 +127,16 @@ class ScaledFlow:
         """A metric's sum over its labels, of each replica of a room."""
         return [_sum(replica, metric) for replica in self.flow.replicas(room)]
 
-    def bytes_passed(self) -> dict[str, Passed]:
-        """So far, on the connections that stand now, by the room that was called."""
-        passed: dict[str, Passed] = {}
-        for room in ROOMS:
-            received = sent = 0
-            for replica in self.flow.replicas(room):
-                one = _on_port(replica.address, replica.ports[0])
-                received, sent = received + one.received, sent + one.sent
-            passed[room] = Passed(received, sent)
-        return passed
+    def bytes_passed(self) -> dict[str, dict[str, Passed]]:
+        """So far, by the room that was called and by connection, of those that stand now."""
+        return {
+            room: {
+                connection: passed
+                for replica in self.flow.replicas(room)
+                for connection, passed in _on_port(replica.address, replica.ports[0]).items()
+            }
+            for room in ROOMS
+        }
 
     def _config(self, gateways: int) -> str:
         servers = "\n".join(
@@ -209,7 +209,7 @@ def _sum(replica: Replica, metric: str) -> float:
     return sum(map(float, values))
 
 
-def _on_port(address: str, port: int) -> Passed:
+def _on_port(address: str, port: int) -> dict[str, Passed]:
     """By the kernel's own count, without the packets' headers. Raises `OSError` without `ss`."""
     shown = subprocess.run(
         ["ss", "-tinH", "state", "established", "src", f"{address}:{port}"],
@@ -217,8 +217,12 @@ def _on_port(address: str, port: int) -> Passed:
         text=True,
         check=True,
     ).stdout
-    received, sent = (
-        sum(map(int, re.findall(rf"\b{what}:(\d+)", shown)))
-        for what in ("bytes_received", "bytes_acked")
-    )
-    return Passed(received, sent)
+    passed = {}
+    lines = iter(shown.splitlines())
+    for ends, counts in zip(lines, lines, strict=True):  # two lines a connection
+        received, sent = (
+            sum(map(int, re.findall(rf"\b{what}:(\d+)", counts)))
+            for what in ("bytes_received", "bytes_acked")
+        )
+        passed[" ".join(ends.split()[-2:])] = Passed(received, sent)
+    return passed
