@@ -130,7 +130,8 @@ async def test_a_release_rolls_forward_and_back_while_ads_are_reviewed(
         flow.stop()
     for answer in load.answers:
         decision, (_, outcome, rule) = answer.decision, DECIDED[answer.kind]
-        assert (decision.problem, decision.outcome, decision.rule) == (None, outcome, rule)
+        found = (decision.problem, decision.outcome, decision.rule)
+        assert found == (None, outcome, rule), decision.reasons
         assert decision.judged == (answer.kind == "claim")
     assert sorted(answer.decision.ad_id for answer in load.answers) == sorted(load.sent)
     marks = recorded(postgres_url)
