@@ -12,10 +12,24 @@ from grpc import StatusCode
 from jina.excepts import InternalNetworkError
 from jina.types.request.data import DataRequest
 
+from executors.gateway.routing import sending
 from executors.gateway.routing.sending import Sending
+from executors.shared.pings import RECONNECT
 from tests.gateway.routing.replica_list import ROOM, Pool
 
 ONE, TWO, THREE = "10.0.0.1:8080", "10.0.0.2:8080", "10.0.0.3:8080"
+
+
+@pytest.fixture(autouse=True)
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Those that were made, each of no time."""
+    made: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        made.append(seconds)
+
+    monkeypatch.setattr(sending.asyncio, "sleep", sleep)
+    return made
 
 
 async def nothing(room: str) -> None:
@@ -57,13 +71,57 @@ async def test_each_replica_is_tried_before_one_is_tried_again() -> None:
     assert sorted(pool.asked[:3]) == [ONE, TWO, THREE]
 
 
-async def test_a_request_that_nobody_answers_is_an_error_after_some_tries() -> None:
+async def test_a_request_that_nobody_answers_is_an_error_after_some_tries(
+    pauses: list[float],
+) -> None:
     pool = Pool(ONE, TWO)
     pool.down = {ONE, TWO}
     error = await send(pool)
     assert isinstance(error, InternalNetworkError)
     assert error.code() is StatusCode.UNAVAILABLE
-    assert len(pool.asked) == 4
+    assert len(pool.asked) == 6
+    assert pauses == list(sending.PAUSES_S)
+
+
+def test_the_pauses_are_longer_than_grpc_waits_to_connect_again() -> None:
+    longest = RECONNECT["grpc.max_reconnect_backoff_ms"] / 1_000 * 1.2  # it adds up to a fifth
+    assert sum(sending.PAUSES_S) > longest
+
+
+async def test_a_replica_that_was_asked_before_it_listens_gets_the_request_when_it_does(
+    pauses: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = Pool(ONE, TWO)
+    pool.down = {ONE, TWO}
+
+    async def listens() -> None:
+        if sum(pauses) > 1.0:
+            pool.down.discard(TWO)
+
+    monkeypatch.setattr(pool, "meanwhile", listens)
+    answer, _ = await send(pool)
+    assert answer == TWO
+
+
+async def test_a_room_that_was_given_up_is_not_waited_for_until_it_has_answered(
+    pauses: list[float],
+) -> None:
+    pool = Pool(ONE)
+    pool.down = {ONE}
+    Sending(pool, nothing)
+
+    async def ask() -> Any:
+        return await pool.send_requests_once([DataRequest()], ROOM, head=True)
+
+    assert isinstance(await ask(), InternalNetworkError)
+    assert len(pauses) == 4
+    assert isinstance(await ask(), InternalNetworkError)
+    assert len(pauses) == 4
+    pool.down.clear()
+    assert (await ask())[0] == ONE
+    pool.down = {ONE}
+    assert isinstance(await ask(), InternalNetworkError)
+    assert len(pauses) == 8
 
 
 async def test_a_room_is_looked_up_anew_when_a_replica_does_not_answer() -> None:
