@@ -50,7 +50,7 @@ resource "aws_lb_target_group" "tls" {
 
 resource "aws_autoscaling_attachment" "cpu" {
   #checkov:skip=CKV2_AWS_15:EKS replaces broken nodes by the kubelet's word; a node without the entry point's pod is healthy
-  autoscaling_group_name = aws_eks_node_group.cpu.resources[0].autoscaling_groups[0].name
+  autoscaling_group_name = aws_eks_node_group.this["cpu"].resources[0].autoscaling_groups[0].name
   lb_target_group_arn    = aws_lb_target_group.tls.arn
 }
 

@@ -99,5 +99,5 @@ resource "aws_eks_addon" "other" {
   service_account_role_arn    = each.value
   resolve_conflicts_on_update = "OVERWRITE"
 
-  depends_on = [aws_eks_node_group.cpu] # they run on nodes, and are degraded until there is one
+  depends_on = [aws_eks_node_group.this] # they run on nodes, and are degraded until there is one
 }

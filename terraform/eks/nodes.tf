@@ -7,34 +7,51 @@ locals {
       instance_types = var.cpu_instance_types
       capacity_type  = "ON_DEMAND"
       nodes          = var.cpu_nodes
+      labels         = {}
+      taints         = {}
     }
     gpu = {
       ami_type       = "BOTTLEROCKET_x86_64_NVIDIA"
       instance_types = var.gpu_instance_types
       capacity_type  = var.gpu_capacity_type
       nodes          = var.gpu_nodes
+      # The overlays select by the label; the taint keeps everything else off the expensive nodes.
+      labels = { "nvidia.com/gpu.present" = "true" }
+      taints = { "nvidia.com/gpu" = "present" }
     }
   }
 }
 
-resource "aws_eks_node_group" "cpu" {
+resource "aws_eks_node_group" "this" {
+  for_each = { for name, group in local.node_groups : name => group if group.nodes.max > 0 }
+
   cluster_name           = aws_eks_cluster.this.name
-  node_group_name_prefix = "cpu-"
+  node_group_name_prefix = "${each.key}-"
   node_role_arn          = aws_iam_role.node.arn
   subnet_ids             = [for subnet in aws_subnet.private : subnet.id]
-  ami_type               = local.node_groups.cpu.ami_type
-  instance_types         = local.node_groups.cpu.instance_types
-  capacity_type          = local.node_groups.cpu.capacity_type
+  ami_type               = each.value.ami_type
+  instance_types         = each.value.instance_types
+  capacity_type          = each.value.capacity_type
+  labels                 = each.value.labels
+
+  dynamic "taint" {
+    for_each = each.value.taints
+    content {
+      key    = taint.key
+      value  = taint.value
+      effect = "NO_SCHEDULE"
+    }
+  }
 
   launch_template {
-    id      = aws_launch_template.node["cpu"].id
-    version = aws_launch_template.node["cpu"].latest_version
+    id      = aws_launch_template.node[each.key].id
+    version = aws_launch_template.node[each.key].latest_version
   }
 
   scaling_config {
-    min_size     = local.node_groups.cpu.nodes.min
-    max_size     = local.node_groups.cpu.nodes.max
-    desired_size = local.node_groups.cpu.nodes.min
+    min_size     = each.value.nodes.min
+    max_size     = each.value.nodes.max
+    desired_size = each.value.nodes.min
   }
 
   update_config {
@@ -48,53 +65,6 @@ resource "aws_eks_node_group" "cpu" {
   lifecycle {
     create_before_destroy = true
     ignore_changes        = [scaling_config[0].desired_size] # the Cluster Autoscaler's
-  }
-
-  depends_on = [aws_eks_addon.network, aws_iam_role_policy_attachment.node]
-}
-
-resource "aws_eks_node_group" "gpu" {
-  count = var.gpu_nodes.max > 0 ? 1 : 0
-
-  cluster_name           = aws_eks_cluster.this.name
-  node_group_name_prefix = "gpu-"
-  node_role_arn          = aws_iam_role.node.arn
-  subnet_ids             = [for subnet in aws_subnet.private : subnet.id]
-  ami_type               = local.node_groups.gpu.ami_type
-  instance_types         = local.node_groups.gpu.instance_types
-  capacity_type          = local.node_groups.gpu.capacity_type
-
-  # The overlays select by the label; the taint keeps everything else off the expensive nodes.
-  labels = { "nvidia.com/gpu.present" = "true" }
-
-  taint {
-    key    = "nvidia.com/gpu"
-    value  = "present"
-    effect = "NO_SCHEDULE"
-  }
-
-  launch_template {
-    id      = aws_launch_template.node["gpu"].id
-    version = aws_launch_template.node["gpu"].latest_version
-  }
-
-  scaling_config {
-    min_size     = local.node_groups.gpu.nodes.min
-    max_size     = local.node_groups.gpu.nodes.max
-    desired_size = local.node_groups.gpu.nodes.min
-  }
-
-  update_config {
-    max_unavailable = 1
-  }
-
-  node_repair_config {
-    enabled = true
-  }
-
-  lifecycle {
-    create_before_destroy = true
-    ignore_changes        = [scaling_config[0].desired_size]
   }
 
   depends_on = [aws_eks_addon.network, aws_iam_role_policy_attachment.node]

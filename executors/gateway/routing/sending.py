@@ -1,4 +1,4 @@
-"""How a request gets to a replica: in turn, and to another one when that does not answer.
+"""How a request gets to a replica, and to another one when that does not answer.
 
 Jina's pool does the same with replicas that stay. With replicas that come and go its search for
 one that was not tried yet can go round for ever, and with it the gateway's event loop. And it asks
@@ -18,6 +18,8 @@ from jina.excepts import InternalNetworkError
 from jina.serve.networking import GrpcConnectionPool
 from jina.types.request import Request
 
+from executors.gateway.routing.choosing import Choice
+
 PAUSES_S = (0.1, 0.2, 0.4, 0.7)
 """When every replica has failed: before each further try. In sum more than gRPC's second."""
 
@@ -31,6 +33,7 @@ class Sending:
         """`refresh` is called with a room one of whose replicas did not answer."""
         self._pool = pool
         self._refresh = refresh
+        self._choice = Choice()
         self._given_up: set[str] = set()
         pool._send_requests = self._task
 
@@ -61,16 +64,18 @@ class Sending:
         tried: set[str] = set()
         pauses = iter(PAUSES_S)
         for number in range(tries):
-            connection = await _other(connections, tried, tries)
+            connection = self._choice.of(connections.get_all_connections(), tried)
             room = connection.deployment_name
             if connection.address in tried and room not in self._given_up:
                 await asyncio.sleep(next(pauses, 0.0))
                 await self._refresh(room)
-                connection = await _other(connections, tried, tries)
+                connection = self._choice.of(connections.get_all_connections(), tried)
             tried.add(connection.address)
             try:
-                answer = await connection.send_requests(**sent)
+                with self._choice.under_way(connection.address):
+                    answer = await connection.send_requests(**sent)
             except AioRpcError as error:
+                self._choice.failed(connection.address)
                 given_up = await self._pool._handle_aiorpcerror(
                     error=error,
                     retry_i=number,
@@ -93,12 +98,3 @@ class Sending:
         return InternalNetworkError(
             og_exception=last, request_id=sent["requests"][0].request_id, dest_addr=tried
         )
-
-
-async def _other(connections: Any, tried: set[str], tries: int) -> Any:
-    """The next replica in turn that was not tried yet; the next in turn when all were."""
-    for _ in range(len(connections.get_all_connections())):
-        connection = await connections.get_next_connection(num_retries=tries)
-        if connection.address not in tried:
-            break
-    return connection

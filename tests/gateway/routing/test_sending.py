@@ -46,8 +46,9 @@ async def send(
 
 async def test_replicas_take_turns() -> None:
     pool = Pool(ONE, TWO)
+    Sending(pool, nothing)
     for _ in range(10):
-        await send(pool)
+        await pool.send_requests_once([DataRequest()], ROOM, head=True)
     assert Counter(pool.asked) == {ONE: 5, TWO: 5}
 
 
