@@ -15,9 +15,20 @@ class Scope(StrEnum):
     LIBRARY = "library"
     """Read and change exemplars, banks and thresholds; set the reference of drift."""
     CONSOLE = "review-console"
-    """Work on escalated ads and appeals; uphold and overturn decisions."""
+    """A reviewer's: work on escalated ads and appeals; uphold and overturn decisions."""
+    LEAD = "review-lead"
+    """A lead's: what a reviewer may and the library's, and the cases that reviewers disagree on."""
+    AUDIT = "audit"
+    """An auditor's: read and export everything, change nothing."""
     ADMIN = "admin"
-    """All of it, and which models are loaded."""
+    """All of it, and which models are loaded; erase what was said of an advertiser."""
+
+
+_ALSO: dict[Scope, frozenset[Scope]] = {
+    Scope.LEAD: frozenset({Scope.CONSOLE, Scope.LIBRARY}),
+    Scope.ADMIN: frozenset(Scope),
+}
+"""What a scope brings with it."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +42,12 @@ class Caller:
     expires: float | None = None
     """Unix time, seconds, after which the credential is worth nothing."""
 
-    def may(self, scope: Scope) -> bool:
-        """Whether the caller has this scope; `admin` has every one."""
-        return scope in self.scopes or Scope.ADMIN in self.scopes
+    def may(self, *scopes: Scope) -> bool:
+        """Whether the caller has one of these scopes, by itself or with another."""
+        return any(
+            scope in self.scopes or any(scope in _ALSO.get(own, ()) for own in self.scopes)
+            for scope in scopes
+        )
 
 
 OPEN = Caller("open", "anyone", frozenset({Scope.ADMIN}))

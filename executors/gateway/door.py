@@ -11,33 +11,42 @@ from adjudicate.errors import Code, RequestError
 from executors.gateway.caller import CALLER, Caller, Scope
 from executors.gateway.telemetry.asked import ASKED, UNKNOWN
 
-NEEDS: dict[str, Scope] = {
-    "/review": Scope.REVIEW,
-    "/embed": Scope.REVIEW,
-    "/rank": Scope.REVIEW,
-    "/classify": Scope.REVIEW,
-    "/search": Scope.REVIEW,
-    "/decision": Scope.REVIEW,
-    "/decision/verdict": Scope.CONSOLE,
-    "/quality": Scope.REVIEW,
-    "/quality/reference": Scope.LIBRARY,
-    "/status": Scope.REVIEW,
-    "/report": Scope.REVIEW,
-    "/library/add": Scope.LIBRARY,
-    "/library/list": Scope.LIBRARY,
-    "/library/held": Scope.LIBRARY,
-    "/library/set": Scope.LIBRARY,
-    "/library/remove": Scope.LIBRARY,
-    "/library/banks": Scope.LIBRARY,
-    "/library/bank": Scope.LIBRARY,
-    "/library/changes": Scope.LIBRARY,
-    "/thresholds/list": Scope.LIBRARY,
-    "/thresholds/add": Scope.LIBRARY,
-    "/thresholds/set": Scope.LIBRARY,
-    "/models/list": Scope.ADMIN,
-    "/models/load": Scope.ADMIN,
+READS = (Scope.CONSOLE, Scope.LEAD, Scope.AUDIT)
+"""Who reads what people work on."""
+WORKS = (Scope.CONSOLE, Scope.LEAD)
+"""Who works on it."""
+LEADS = (Scope.LEAD,)
+AUDITS = (Scope.AUDIT,)
+READS_DECISIONS = (Scope.REVIEW, *READS)
+READS_LIBRARY = (Scope.LIBRARY, *READS)
+
+NEEDS: dict[str, tuple[Scope, ...]] = {
+    "/review": (Scope.REVIEW,),
+    "/embed": (Scope.REVIEW,),
+    "/rank": (Scope.REVIEW,),
+    "/classify": (Scope.REVIEW,),
+    "/search": (Scope.REVIEW,),
+    "/decision": READS_DECISIONS,
+    "/decision/verdict": (Scope.CONSOLE,),
+    "/quality": READS_DECISIONS,
+    "/quality/reference": (Scope.LIBRARY,),
+    "/status": READS_DECISIONS,
+    "/report": (Scope.REVIEW,),
+    "/library/add": (Scope.LIBRARY,),
+    "/library/list": READS_LIBRARY,
+    "/library/held": (Scope.LIBRARY,),
+    "/library/set": (Scope.LIBRARY,),
+    "/library/remove": (Scope.LIBRARY,),
+    "/library/banks": READS_LIBRARY,
+    "/library/bank": (Scope.LIBRARY,),
+    "/library/changes": READS_LIBRARY,
+    "/thresholds/list": READS_LIBRARY,
+    "/thresholds/add": (Scope.LIBRARY,),
+    "/thresholds/set": (Scope.LIBRARY,),
+    "/models/list": (Scope.ADMIN,),
+    "/models/load": (Scope.ADMIN,),
 }
-"""The scope that an endpoint takes. One that is not listed takes `admin`."""
+"""The scopes that an endpoint takes, any of them. One that is not listed takes `admin`."""
 
 _ENTERED: ContextVar[bool] = ContextVar("entered", default=False)
 
@@ -91,9 +100,10 @@ class Door:
         caller = self._caller()
         if asked is not None:
             asked.caller = caller.id
-        needed = NEEDS.get(endpoint, Scope.ADMIN)
-        if not caller.may(needed):
-            raise RequestError(Code.FORBIDDEN, f"{endpoint} takes a key with the scope {needed}.")
+        needed = NEEDS.get(endpoint, (Scope.ADMIN,))
+        if not caller.may(*needed):
+            wanted = " or ".join(needed)
+            raise RequestError(Code.FORBIDDEN, f"{endpoint} takes a key with the scope {wanted}.")
         limited = self._limits.enter(caller, endpoint, ads) if self._limits else nullcontext()
         async with limited:
             _ENTERED.set(True)

@@ -59,6 +59,16 @@ async def test_an_endpoint_takes_its_scope_and_one_that_nobody_listed_takes_admi
     assert await refusal(door, "/made/up") is None
 
 
+async def test_a_lead_may_what_a_reviewer_may_and_an_auditor_reads_only() -> None:
+    door = Door(None)
+    wants = {"/decision": "raL", "/decision/verdict": "rL", "/library/list": "raL"}
+    wants |= {"/library/add": "L", "/thresholds/set": "L", "/review": "", "/models/load": ""}
+    for role, scope in (("r", Scope.CONSOLE), ("L", Scope.LEAD), ("a", Scope.AUDIT)):
+        CALLER.set(caller(scope))
+        let_in = {endpoint for endpoint in wants if await refusal(door, endpoint) is None}
+        assert let_in == {endpoint for endpoint, roles in wants.items() if role in roles}, scope
+
+
 def test_every_endpoint_has_a_scope() -> None:
     assert {REVIEW, "/status", "/report", *DIRECT} == set(NEEDS)
 

@@ -40,6 +40,8 @@ class KeyScope(StrEnum):
     REVIEW = "review"
     LIBRARY = "library"
     CONSOLE = "review-console"
+    LEAD = "review-lead"
+    AUDIT = "audit"
     ADMIN = "admin"
 
 
@@ -56,7 +58,8 @@ def create(
         list[KeyScope],
         typer.Option(
             help="What it allows; repeatable. review: review, embed, rank, classify, search, read "
-            "decisions. library: exemplars and thresholds. review-console: escalated ads. "
+            "decisions. library: exemplars and thresholds. review-console: escalated ads, as a "
+            "reviewer. review-lead: the same as a lead, and the library. audit: read everything. "
             "admin: everything."
         ),
     ],

@@ -73,11 +73,12 @@ def told(
     those that any such route may answer with.
     """
     codes = [*(_ANY_REQUEST if endpoint else ()), *(_ANY_BODY if takes else ()), *refuses]
-    mark = {"gives": gives, "codes": [str(code) for code in codes], "scope": ""}
+    mark: dict[str, Any] = {"gives": gives, "codes": [str(code) for code in codes], "scopes": []}
     said = [description] if description else []
     if endpoint:
-        mark["scope"] = str(NEEDS[endpoint])
-        said.append(f"Takes a key with the scope `{NEEDS[endpoint]}`.")
+        mark["scopes"] = [str(scope) for scope in NEEDS[endpoint]]
+        wanted = " or ".join(f"`{scope}`" for scope in NEEDS[endpoint])
+        said.append(f"Takes a key with the scope {wanted}.")
     extra: dict[str, Any] = {_MARK: mark}
     if takes:
         content: Schema = {JSON: {"schema": ref(takes)}}
@@ -128,10 +129,10 @@ def _completed(spec: dict[str, Any]) -> dict[str, Any]:
                 refusals[STATUS[code].http].add(code)
                 name = f"Problem{STATUS[code].http}"
                 responses[str(STATUS[code].http)] = {"$ref": f"#/components/responses/{name}"}
-            if mark["scope"]:
-                operation["security"] = [{scheme: [mark["scope"]]} for scheme in _SECURITY]
-            else:
-                operation["security"] = []
+            # Of alternatives each stands alone: several in one list would all be wanted.
+            operation["security"] = [
+                {scheme: [scope]} for scope in mark["scopes"] for scheme in _SECURITY
+            ]
     theirs = spec.get("components", {}).get("schemas", {})
     for name in ("HTTPValidationError", "ValidationError"):
         theirs.pop(name, None)

@@ -72,7 +72,12 @@ def test_all_but_health_take_a_key_with_the_scope_that_the_door_wants(spec: Spec
     assert review["security"] == [{"bearer": ["review"]}, {"apiKey": ["review"]}]
     assert spec["paths"]["/v1/models/load"]["post"]["security"][0] == {"bearer": ["admin"]}
     assert set(spec["components"]["securitySchemes"]) == {"bearer", "apiKey"}
-    assert NEEDS["/review"] in review["description"]
+    (scope,) = NEEDS["/review"]
+    assert scope in review["description"]
+    reads = spec["paths"]["/v1/decisions"]["get"]["security"]
+    assert [each["bearer"] for each in reads if "bearer" in each] == [
+        [str(scope)] for scope in NEEDS["/decision"]
+    ]
 
 
 def test_every_reference_leads_somewhere(spec: Spec) -> None:
