@@ -28,13 +28,18 @@ from executors.shared.settings.edge import (
     TlsSettings,
 )
 from executors.shared.settings.rooms import (
+    Backend,
+    Compile,
     DecisionSettings,
     EncoderSettings,
     JudgeSettings,
     LibrarySettings,
+    Precision,
+    Rationale,
 )
 from executors.shared.settings.running import (
     HealthSettings,
+    LogLevel,
     QualitySettings,
     SupervisorSettings,
     TelemetrySettings,
@@ -45,6 +50,8 @@ __all__ = [
     "ROOT",
     "SECRETS",
     "AccessSettings",
+    "Backend",
+    "Compile",
     "DecisionSettings",
     "EncoderSettings",
     "FetchSettings",
@@ -54,7 +61,10 @@ __all__ = [
     "JudgeSettings",
     "LibrarySettings",
     "LimitSettings",
+    "LogLevel",
+    "Precision",
     "QualitySettings",
+    "Rationale",
     "Settings",
     "SupervisorSettings",
     "TelemetrySettings",
