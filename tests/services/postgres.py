@@ -22,7 +22,7 @@ from pathlib import Path
 
 from tests.services.debian import installed
 
-START_S = 30
+START_S = 120
 _PR_SET_PDEATHSIG = 1
 
 
