@@ -48,53 +48,70 @@ class Sending:
     ) -> asyncio.Task[Any]:
         """As Jina's: the answer and its metadata, or the error as a value."""
         told = {**(metadata or {}), **({"endpoint": endpoint} if endpoint else {})}
-        tries = len(connections.get_all_connections()) + len(PAUSES_S)
-        if retries is not None and retries >= 0:
-            tries = 1 + retries
         sent = {
             "requests": requests,
             "metadata": tuple(told.items()) or None,
             "compression": self._pool.compression,
             "timeout": timeout,
         }
-        return asyncio.ensure_future(self._send(connections, sent, tries))
+        most = None if retries is None or retries < 0 else 1 + retries
+        return asyncio.ensure_future(self._send(connections, sent, most))
 
-    async def _send(self, connections: Any, sent: Mapping[str, Any], tries: int) -> Any:
-        """A room that was given up is not waited for again before it has answered."""
-        tried: set[str] = set()
+    async def _send(self, connections: Any, sent: Mapping[str, Any], most: int | None) -> Any:
+        """In rounds, with a pause before each: in each every replica that is known then is asked
+        once. A room that was given up has one round, until it has answered."""
+        asked: list[str] = []
+        failed: set[str] = set()  # in this round
         pauses = iter(PAUSES_S)
-        for number in range(tries):
-            connection = self._choice.of(connections.get_all_connections(), tried)
-            room = connection.deployment_name
-            if connection.address in tried and room not in self._given_up:
-                await asyncio.sleep(next(pauses, 0.0))
+        last: AioRpcError | None = None
+        while most is None or len(asked) < most:
+            connection = self._choice.of(connections.get_all_connections(), failed)
+            room, address = connection.deployment_name, connection.address
+            if address in failed:  # so has every other one
+                pause = next(pauses, None)
+                waits = last is not None and last.code() is StatusCode.UNAVAILABLE
+                if pause is None or not waits or room in self._given_up:
+                    break
+                await asyncio.sleep(pause)
                 await self._refresh(room)
-                connection = self._choice.of(connections.get_all_connections(), tried)
-            tried.add(connection.address)
+                failed.clear()
+                continue
+            asked.append(address)
+            failed.add(address)
             try:
-                with self._choice.under_way(connection.address):
+                with self._choice.under_way(address):
                     answer = await connection.send_requests(**sent)
             except AioRpcError as error:
-                self._choice.failed(connection.address)
-                given_up = await self._pool._handle_aiorpcerror(
-                    error=error,
-                    retry_i=number,
-                    request_id=sent["requests"][0].request_id,
-                    tried_addresses=tried,
-                    total_num_tries=tries,
-                    current_address=connection.address,
-                    current_deployment=room,
-                    connection_list=connections,
-                )
-                if given_up is not None:
-                    if error.code() is StatusCode.UNAVAILABLE:
-                        self._given_up.add(room)
-                    return given_up
+                if (final := await self._failed(error, connection, connections, sent)) is not None:
+                    return final
                 last = error
             else:
                 self._given_up.discard(room)
                 return answer
-            await self._refresh(room)
+        assert last is not None
+        self._given_up.add(room)
         return InternalNetworkError(
-            og_exception=last, request_id=sent["requests"][0].request_id, dest_addr=tried
+            og_exception=last,
+            request_id=sent["requests"][0].request_id,
+            dest_addr={*asked},
+            details=last.details(),
         )
+
+    async def _failed(
+        self, error: AioRpcError, connection: Any, connections: Any, sent: Mapping[str, Any]
+    ) -> Any:
+        """What the request comes to when no replica can help it; None when another one may."""
+        self._choice.failed(connection.address)
+        final = await self._pool._handle_aiorpcerror(
+            error=error,
+            retry_i=0,  # how often it is tried is not Jina's to say
+            total_num_tries=2,
+            request_id=sent["requests"][0].request_id,
+            tried_addresses={connection.address},
+            current_address=connection.address,
+            current_deployment=connection.deployment_name,
+            connection_list=connections,
+        )
+        if final is None:
+            await self._refresh(connection.deployment_name)
+        return final

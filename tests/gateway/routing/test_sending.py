@@ -80,7 +80,7 @@ async def test_a_request_that_nobody_answers_is_an_error_after_some_tries(
     error = await send(pool)
     assert isinstance(error, InternalNetworkError)
     assert error.code() is StatusCode.UNAVAILABLE
-    assert len(pool.asked) == 6
+    assert len(pool.asked) == 2 * (1 + len(sending.PAUSES_S))
     assert pauses == list(sending.PAUSES_S)
 
 
@@ -102,6 +102,21 @@ async def test_a_replica_that_was_asked_before_it_listens_gets_the_request_when_
     monkeypatch.setattr(pool, "meanwhile", listens)
     answer, _ = await send(pool)
     assert answer == TWO
+
+
+async def test_each_round_asks_every_replica_so_that_a_dead_one_takes_no_ones_turn() -> None:
+    pool = Pool(ONE, TWO, THREE)
+    pool.down = {ONE, TWO, THREE}
+    await send(pool)
+    rounds = [pool.asked[at : at + 3] for at in range(0, len(pool.asked), 3)]
+    assert [sorted(each) for each in rounds] == [[ONE, TWO, THREE]] * (1 + len(sending.PAUSES_S))
+
+
+async def test_no_more_tries_are_made_than_were_asked_for() -> None:
+    pool = Pool(ONE, TWO, THREE)
+    pool.down = {ONE, TWO, THREE}
+    assert isinstance(await send(pool, retries=1), InternalNetworkError)
+    assert len(pool.asked) == 2
 
 
 async def test_a_room_that_was_given_up_is_not_waited_for_until_it_has_answered(
