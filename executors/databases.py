@@ -1,4 +1,4 @@
-"""All tables of all rooms: made or grown before a release starts, copied, and put back.
+"""The tables of all rooms: brought to a release's revision, copied, and put back.
 
 It composes the rooms' schemas, as the Flow composes the rooms. No room imports it.
 """
@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from errno import ENOENT
 from pathlib import Path
+
+from sqlalchemy import MetaData
 
 from adjudicate.errors import ConfigurationError
 from executors.gateway.access.store import METADATA as KEYS
@@ -19,13 +21,9 @@ from executors.ledger.store import METADATA as DECISIONS
 from executors.library.quality.samples import METADATA as SAMPLES
 from executors.library.schema import METADATA as EXEMPLARS
 from executors.library.threshold_versions import METADATA as THRESHOLDS
-from executors.shared.database import (
-    BUSY_TIMEOUT_MS,
-    lacking_columns,
-    lacking_tables,
-    open_database,
-    sqlite_file,
-)
+from executors.shared.database import BUSY_TIMEOUT_MS, open_database, opened, sqlite_file
+from executors.shared.migrations import VERSION_TABLE, revision_of
+from executors.shared.migrations.running import Step, due, is_known
 
 ALL = (EXEMPLARS, THRESHOLDS, DECISIONS, SAMPLES, KEYS)
 
@@ -45,31 +43,50 @@ class Copy:
     bytes: int
     rows: dict[str, int]
     """Of the tables that people ask about."""
+    revision: str
+    """That its tables are of; empty for a copy of release 0.1.0."""
+
+
+def whole() -> MetaData:
+    """All tables in one; one that two rooms know is there once."""
+    together = MetaData()
+    for metadata in ALL:
+        for table in metadata.sorted_tables:
+            if table.name not in together.tables:
+                table.to_metadata(together)
+    return together
 
 
 def plan(url: str) -> list[str]:
-    """What `prepare` would add: `table x`, `column x.y`. Changes nothing.
+    """The steps that `prepare` would take, as `0002 what it is about`. Changes nothing.
 
     Raises `ConfigurationError` for a database that cannot be opened.
     """
     file = sqlite_file(url)
     if file is not None and not file.exists():  # to connect would make it
-        return sorted({f"table {table.name}" for each in ALL for table in each.sorted_tables})
-    tables = {f"table {name}" for metadata in ALL for name in lacking_tables(url, metadata)}
-    columns = {f"column {name}" for metadata in ALL for name in lacking_columns(url, metadata)}
-    return [*sorted(tables), *sorted(columns)]
+        return _said(due(None))
+    with opened(url) as engine:
+        try:
+            with engine.connect() as connection:
+                revision = revision_of(connection)
+        finally:
+            engine.dispose()
+        return [] if revision is not None and not is_known(revision) else _said(due(revision))
 
 
 def prepare(url: str) -> list[str]:
-    """Make the tables that are not there, and add the columns that an earlier release's lack; what
-    was added, as `plan` says it. Safe while that release works on the database.
+    """Bring the database to this release's revision; the steps that were due, as `plan` says them.
+    Safe while the release before works on it.
 
     Raises `ConfigurationError` as `open_database` does.
     """
-    added = plan(url)
-    for metadata in ALL:
-        open_database(url, metadata).dispose()
-    return added
+    taken = plan(url)
+    open_database(url, whole()).dispose()
+    return taken
+
+
+def _said(steps: Sequence[Step]) -> list[str]:
+    return [str(step) for step in steps]
 
 
 def back_up(url: str, path: Path, *, force: bool = False) -> Copy:
@@ -90,7 +107,7 @@ def back_up(url: str, path: Path, *, force: bool = False) -> Copy:
         with _opened(source) as live, _opened(partial) as copy:
             live.backup(copy)  # in one step: a step for each page would begin anew with each write
             copy.execute("PRAGMA journal_mode = DELETE")  # one file, without a -wal beside it
-            rows = _checked(copy, partial)
+            rows, revision = _checked(copy, partial)
         _sync(partial)
         partial.replace(path)
         _sync(path.absolute().parent)
@@ -98,7 +115,7 @@ def back_up(url: str, path: Path, *, force: bool = False) -> Copy:
         raise CopyRefused(f"{source} cannot be copied: {error}.") from None
     finally:
         partial.unlink(missing_ok=True)
-    return Copy(path, path.stat().st_size, rows)
+    return Copy(path, path.stat().st_size, rows, revision)
 
 
 def restore(url: str, path: Path, *, force: bool = False) -> Copy:
@@ -113,7 +130,7 @@ def restore(url: str, path: Path, *, force: bool = False) -> Copy:
         raise CopyRefused(f"There is no file {path}.")
     try:
         with _opened(path, read_only=True) as copy:
-            rows = _checked(copy, path)
+            rows, revision = _checked(copy, path)
             if not rows:
                 raise CopyRefused(f"{path} is no copy of this service's database.")
             target.absolute().parent.mkdir(parents=True, exist_ok=True)
@@ -128,7 +145,7 @@ def restore(url: str, path: Path, *, force: bool = False) -> Copy:
                 copy.backup(live)
     except sqlite3.DatabaseError as error:
         raise CopyRefused(f"{path} cannot be put back: {error}.") from None
-    return Copy(target, target.stat().st_size, rows)
+    return Copy(target, target.stat().st_size, rows, revision)
 
 
 def _sqlite(url: str, *, missing_ok: bool = False) -> Path:
@@ -150,15 +167,27 @@ def _opened(path: Path, *, read_only: bool = False) -> Iterator[sqlite3.Connecti
         yield connection
 
 
-def _checked(connection: sqlite3.Connection, path: Path) -> dict[str, int]:
+def _checked(connection: sqlite3.Connection, path: Path) -> tuple[dict[str, int], str]:
+    """How many rows it has, and its revision. Raises `CopyRefused`."""
     (said,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
     if said != "ok":
         raise CopyRefused(f"{path} is damaged: {said.splitlines()[-1].rstrip('.')}.")
-    return _rows(connection)
+    return _rows(connection), _revision(connection)
+
+
+def _revision(connection: sqlite3.Connection) -> str:
+    if not _tables(connection) & {VERSION_TABLE}:
+        return ""
+    found = connection.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchone()  # noqa: S608
+    return str(found[0]) if found else ""
+
+
+def _tables(connection: sqlite3.Connection) -> set[str]:
+    return {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
 
 
 def _rows(connection: sqlite3.Connection) -> dict[str, int]:
-    there = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
+    there = _tables(connection)
     count = "SELECT count(*) FROM {}"
     return {
         name: int(connection.execute(count.format(name)).fetchone()[0])

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, MetaData, Table, create_engine, event, inspect
+from sqlalchemy import Connection, Engine, MetaData, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from adjudicate.errors import ConfigurationError
-from executors.shared.schema_growth import CannotGrow, grow, lacking
+from executors.shared.migrations import (
+    HEAD,
+    CannotMigrate,
+    MayNotMigrate,
+    missing,
+    revision_of,
+)
 from executors.shared.telemetry.sql import watch_sql
 
 BUSY_TIMEOUT_MS = 10_000
@@ -21,44 +28,28 @@ BUSY_TIMEOUT_MS = 10_000
 
 _SETTING = "ADJUDICATE_DATABASE"
 
+logger = logging.getLogger(__name__)
+
 
 def open_database(url: str, metadata: MetaData) -> Engine:
-    """An engine for the URL, with the tables of `metadata` in place; those of an earlier release
-    get the columns that they lack, if rows can do without.
+    """An engine for the URL, with the tables of `metadata` in place: a database of an earlier
+    release is brought to this one's revision, one of a later release is taken as it is.
 
     Raises `ConfigurationError` when the URL is wrong, its driver is missing, nothing answers, or
-    the tables there lack what rows cannot do without. The message never shows a password.
+    what the tables lack cannot be added. The message never shows a password.
     """
-    with _said(url) as parsed:
-        engine = _engine(parsed)
-        grow(engine, metadata)
-        _create_tables(engine, metadata)
+    with opened(url) as engine:
+        _ensure(engine, metadata)
     watch_sql(engine)
     return engine
 
 
-def lacking_columns(url: str, metadata: MetaData) -> list[str]:
-    """What `open_database` would add to tables that are there, as `table.column`; changes nothing.
-
-    Raises `ConfigurationError` as it does.
-    """
+@contextmanager
+def opened(url: str) -> Iterator[Engine]:
+    """An engine for the URL, its tables as they are; what goes wrong with it meanwhile becomes the
+    sentence of a `ConfigurationError`. It stays open."""
     with _said(url) as parsed:
-        engine = _engine(parsed)
-        try:
-            return lacking(engine, metadata)
-        finally:
-            engine.dispose()
-
-
-def lacking_tables(url: str, metadata: MetaData) -> list[str]:
-    """The tables that `open_database` would make. Raises `ConfigurationError` as it does."""
-    with _said(url) as parsed:
-        engine = _engine(parsed)
-        try:
-            there = set(inspect(engine).get_table_names())
-            return [table.name for table in metadata.sorted_tables if table.name not in there]
-        finally:
-            engine.dispose()
+        yield _engine(parsed)
 
 
 def sqlite_file(url: str) -> Path | None:
@@ -101,10 +92,15 @@ def _said(url: str) -> Iterator[URL]:
         raise ConfigurationError(
             f"{_SETTING}: the driver of {shown} is not installed ({error})."
         ) from None
-    except CannotGrow as error:
+    except CannotMigrate as error:
         raise ConfigurationError(
-            f"{_SETTING}: {shown} was made by an earlier release ({error}): export the exemplars "
-            f"with that release and import them into a fresh database, named by {_SETTING}."
+            f"{_SETTING}: {shown} is of no release that this one knows ({error}): export the "
+            f"exemplars with the one that made it, and import them into a fresh database."
+        ) from None
+    except MayNotMigrate:
+        raise ConfigurationError(
+            f"{_SETTING}: {shown} is of an earlier release, and its tables are another role's: "
+            "run `adjudicate database prepare` as their owner."
         ) from None
     except (SQLAlchemyError, OSError) as error:
         reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
@@ -153,11 +149,18 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def _create_tables(engine: Engine, metadata: MetaData) -> None:
-    try:
-        with writing(engine) as connection:
-            metadata.create_all(connection)
-    except DBAPIError:
-        # Two replicas that start together on a server may both see no table and both create it.
-        with writing(engine) as connection:
-            metadata.create_all(connection)
+def _ensure(engine: Engine, metadata: MetaData) -> None:
+    with engine.connect() as connection:
+        revision = revision_of(connection)
+    if revision == HEAD:
+        return
+    # Here, since a room whose database is as it should be starts without Alembic.
+    from executors.shared.migrations.running import is_known, migrate
+
+    if revision is None or is_known(revision):
+        migrate(engine, metadata)
+        return
+    with engine.connect() as connection:
+        if lacking := missing(connection, metadata):
+            raise CannotMigrate(f"revision {revision}; it has no {lacking[0]}")
+    logger.warning("the database is of a later release: revision %s, here %s", revision, HEAD)

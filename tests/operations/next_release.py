@@ -1,10 +1,13 @@
-"""The release after this one, made of its source: a column, a field and a word in each row more."""
+"""The release after this one, made of its source: a step of the database, with a column and a word
+in each row more, and a field more."""
 
 from __future__ import annotations
 
 import os
 import shutil
 from pathlib import Path
+
+from executors.shared.migrations import HEAD
 
 ROOT = Path(__file__).resolve().parents[2]
 MARK = "next"
@@ -23,11 +26,28 @@ EDITS = {
             f'        "made_by": "{MARK}",\n',
         ),
     ),
+    "executors/shared/migrations/__init__.py": (
+        (f'HEAD = "{HEAD}"\n', f'HEAD = "{int(HEAD) + 1:04d}"\n'),
+    ),
     "executors/ledger/recorder.py": (
         ("            versions=case.versions,\n", "            versions=case.versions,\n"
          "            weighed=case.weighed,\n"),
     ),
 }  # fmt: skip
+REVISION = f"{int(HEAD) + 1:04d}"
+TITLE = "Who made a decision"
+STEP = f'''"""{TITLE}."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "{REVISION}"
+down_revision = "{HEAD}"
+
+
+def upgrade():
+    op.add_column("decisions", sa.Column("made_by", sa.Text, nullable=False, server_default=""))
+'''
 FIELDS = ("Case", "Decision")
 """Documents that have the new field `weighed`."""
 
@@ -44,6 +64,8 @@ def make_next_release(folder: Path) -> Path:
     for name, edits in EDITS.items():
         for old, new in edits:
             _replace(folder / name, old, new)
+    steps = folder / "executors" / "shared" / "migrations" / "versions"
+    (steps / f"r{REVISION}_made_by.py").write_text(STEP, encoding="utf-8")
     for name in FIELDS:
         _add_field(folder / "client" / "adjudicate", name)
     return folder

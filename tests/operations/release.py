@@ -1,36 +1,37 @@
 """What a release leaves behind and sends: its tables, and its documents as they travel.
 
-`python -m tests.operations.release` writes released/VERSION.json, of the version in pyproject.toml.
-Those of earlier versions are what is in use out there: they stay as they are, and the tests hold
-this release against them.
+`python -m tests.operations.release` writes released/next.json, of this tree; when it is released,
+the file gets its version's name. Those of versions are what is in use out there: they stay as they
+are, and the tests hold this tree against them.
 """
 
 from __future__ import annotations
 
 import base64
 import json
-import tomllib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from docarray import DocList
-from sqlalchemy import Column, Dialect, Table
+from sqlalchemy import Column, Dialect, Engine, MetaData, Table, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.schema import CreateIndex, CreateTable
 
 from adjudicate.documents import Ad, Case, Decision, Exemplar, Finding, Match, Problem
 from adjudicate.wire import Document
-from executors.databases import ALL
+from executors.databases import whole
+from executors.shared.migrations import HEAD
+from executors.shared.migrations.running import migrate
 
-ROOT = Path(__file__).resolve().parents[2]
 FOLDER = Path(__file__).parent / "released"
+NEXT = FOLDER / "next.json"
+"""Of this tree."""
 DIALECTS: dict[str, Dialect] = {"sqlite": sqlite.dialect(), "postgresql": postgresql.dialect()}
 
 
 def tables() -> dict[str, Table]:
-    """Those of all rooms, by name; one that two rooms know is there once."""
-    return {table.name: table for metadata in ALL for table in metadata.sorted_tables}
+    """Those of all rooms, by name."""
+    return {table.name: table for table in whole().sorted_tables}
 
 
 def shape(column: Column) -> dict[str, Any]:
@@ -40,14 +41,14 @@ def shape(column: Column) -> dict[str, Any]:
     return {"type": types, "optional": filled}
 
 
-def statements(dialect: Dialect) -> list[str]:
-    """The tables and indexes in SQL."""
-    made = []
-    for table in tables().values():
-        made.append(str(CreateTable(table).compile(dialect=dialect)).strip())
-        indexes = sorted(table.indexes, key=lambda index: str(index.name))
-        made += [str(CreateIndex(index).compile(dialect=dialect)) for index in indexes]
-    return made
+def make_tables(engine: Engine, release: dict[str, Any]) -> None:
+    """A database as that release leaves it: by its SQL, or by the steps up to its revision."""
+    if "revision" in release:
+        migrate(engine, MetaData(), to=release["revision"])
+        return
+    with engine.begin() as connection:
+        for statement in release["sql"][engine.dialect.name]:
+            connection.execute(text(statement))
 
 
 def documents() -> dict[str, Document]:
@@ -120,7 +121,7 @@ def describe() -> dict[str, Any]:
             }
             for name, table in tables().items()
         },
-        "sql": {name: statements(dialect) for name, dialect in DIALECTS.items()},
+        "revision": HEAD,
         "documents": {
             name: {
                 "bytes": base64.b64encode(
@@ -134,16 +135,10 @@ def describe() -> dict[str, Any]:
     }
 
 
-def this_release() -> Path:
-    """Its file."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    return FOLDER / f"{project['version']}.json"
-
-
 def main() -> None:
-    text = json.dumps(describe(), ensure_ascii=False, indent=1)
-    this_release().write_text(f"{text}\n", encoding="utf-8")
-    print(this_release())
+    described = json.dumps(describe(), ensure_ascii=False, indent=1)
+    NEXT.write_text(f"{described}\n", encoding="utf-8")
+    print(NEXT)
 
 
 if __name__ == "__main__":

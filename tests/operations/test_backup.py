@@ -22,6 +22,7 @@ from executors.gateway.caller import Scope
 from executors.ledger.store import DecisionStore, Record
 from executors.library.store import ExemplarStore
 from executors.shared.database import open_database
+from executors.shared.migrations import HEAD
 from tests.library.handmade import picture
 from tests.services.postgres import Postgres
 
@@ -122,7 +123,9 @@ def test_a_room_with_a_database_of_its_own_has_its_copy_too(tmp_path: Path) -> N
     store = KeyStore(url)
     store.create("ci", [Scope.REVIEW])
     made = databases.back_up(url, tmp_path / "copy.db")
-    assert made.rows == {"api_keys": 1}
+    # Every database has the tables of all rooms.
+    assert made.rows == {"exemplars": 0, "decisions": 0, "api_keys": 1}
+    assert made.revision == HEAD
     databases.restore(again, tmp_path / "copy.db")
     assert [key.name for key in KeyStore(again).every()] == ["ci"]
 
@@ -151,14 +154,17 @@ def test_refusals_are_a_sentence_and_leave_all_as_it_was(url: str, tmp_path: Pat
     assert (code, "pg_dump" in said) == (2, True)
 
 
-def test_prepare_says_what_it_adds_and_then_nothing(any_database: str) -> None:
+def test_prepare_says_what_it_does_and_then_nothing(any_database: str) -> None:
     given = ("--database", any_database)
     planned = invoke("prepare", "--dry-run", *given)[1].splitlines()
-    assert "table decisions" in planned
+    assert planned[0] == "0001 The tables of release 0.1.0"
+    assert planned[-1].startswith(f"{HEAD} ")
     assert invoke("prepare", "--dry-run", *given)[1].splitlines() == planned
     assert invoke("prepare", *given)[1].splitlines() == planned
-    assert invoke("prepare", *given)[1] == "The tables are those of this release.\n"
-    assert json.loads(invoke("prepare", "--json", *given)[1]) == {"added": [], "dry_run": False}
+    assert invoke("prepare", *given)[1] == (
+        "The tables are those of this release, or of a later one.\n"
+    )
+    assert json.loads(invoke("prepare", "--json", *given)[1]) == {"steps": [], "dry_run": False}
 
 
 def test_a_dry_run_makes_no_file(tmp_path: Path) -> None:

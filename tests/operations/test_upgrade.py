@@ -29,7 +29,13 @@ from adjudicate.images import EncodedImage
 from executors.library.embeddings import EmbeddingStore
 from executors.library.store import ExemplarStore
 from executors.shared.policy import load_policy
-from tests.operations.next_release import MARK, environment, make_next_release
+from tests.operations.next_release import (
+    MARK,
+    REVISION,
+    TITLE,
+    environment,
+    make_next_release,
+)
 from tests.operations.side_by_side import (
     MOVING,
     START_S,
@@ -253,7 +259,7 @@ async def test_traffic_moves_to_the_next_version_and_back_without_a_lost_or_wron
 
             # The tables, the embeddings and the thresholds of the new version; then its rooms.
             dry = await said(command(materials, "new", "database", "prepare", "--dry-run"))
-            assert dry == "column decisions.made_by\n"
+            assert dry == f"{REVISION} {TITLE}\n"
             assert await said(command(materials, "new", "database", "prepare")) == dry
             # No ad comes to it before its encoder's embeddings are there.
             starting = asyncio.ensure_future(new.ready())

@@ -20,7 +20,7 @@ class Chromium:
     """Opens pages, each in a profile of its own."""
 
     def __init__(self, binary: str) -> None:
-        self._binary = binary
+        self.binary = binary
 
     def dom_of(self, url: str, *, settle: bool = False, seconds: float = 60) -> str:
         """The page as its scripts have left it when it is loaded.
@@ -32,7 +32,7 @@ class Chromium:
         with tempfile.TemporaryDirectory(prefix="adjudicate-chromium-") as profile:
             done = subprocess.run(
                 [
-                    *(self._binary, "--headless", "--disable-gpu", "--dump-dom"),
+                    *(self.binary, "--headless", "--disable-gpu", "--dump-dom"),
                     "--no-sandbox",  # as root it starts no other way
                     *("--disable-dev-shm-usage", "--no-first-run", "--no-proxy-server"),
                     *("--disable-background-networking", "--disable-component-update"),

@@ -1,0 +1,1 @@
+"""Who did what, in entries that each hold the hash of the one before."""
