@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -72,6 +73,8 @@ class NoopEncoder(executor.Encoder):
     def _prepared(self, document: Case | Exemplar | Candidate, hashed: bool) -> Prepared | None:
         if isinstance(document, Case) and hashed:
             document.content_hash = content_hash(document.image, document.text)
+            if document.image is not None:
+                document.picture = sha256(document.image).hexdigest()
         if document.problem is None and not document.image and not document.text:
             document.problem = Problem(code=Code.AD_EMPTY, detail=STATUS[Code.AD_EMPTY].title)
         if document.problem is not None:

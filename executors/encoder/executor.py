@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from typing import Any, ClassVar
 
 from docarray import DocList
@@ -135,6 +136,17 @@ class Encoder(Room):
         """As `screen`, without the hashes."""
         return await self._cases(docs, hashed=False)
 
+    @requests(on="/hash")
+    async def hash(self, docs: DocList[Ad], **kwargs: Any) -> DocList[Case]:
+        """A case for each ad with the hashes of its picture; the model is not asked."""
+        loop = asyncio.get_running_loop()
+        cases = DocList[Case]([Case.of(ad) for ad in docs])
+        for case in cases:
+            found = await loop.run_in_executor(self._decoders, self._prepared, case, True)
+            case.phash = found.phash if found is not None else ""
+            case.image = None
+        return cases
+
     @requests(on="/library/add")
     async def embed_exemplars(self, docs: DocList[Exemplar], **kwargs: Any) -> DocList[Exemplar]:
         """The exemplars with their embeddings, hash and the encoder's version."""
@@ -217,6 +229,8 @@ class Encoder(Room):
         try:
             if isinstance(document, Case) and hashed:
                 document.content_hash = content_hash(document.image, document.text)
+                if document.image is not None:
+                    document.picture = sha256(document.image).hexdigest()
             if document.problem is not None:
                 return None
             return prepare(document, self.model, self.settings.images, hashed=hashed)

@@ -21,6 +21,7 @@ from jina.types.request.data import DataRequest
 
 from adjudicate.errors import Code, ConfigurationError, ServiceError
 from executors.gateway.routing.counting import count_decided
+from executors.gateway.routing.keeping import Keeping
 from executors.gateway.routing.merging import Merging
 from executors.gateway.routing.optional import SAYS_MISSING, UNREACHABLE, Absence
 from executors.gateway.routing.pictures import READERS, Pictures, chosen, documents
@@ -152,6 +153,8 @@ class RoomGraph:
         self._last = last[0]
         self.times = AdTimes()
         """Of the ads that came back."""
+        self.keeping: Keeping | None = None
+        """What keeps the ads' pictures; None: nothing does."""
         for name, seconds in (patience or {}).items():
             if name in self._stops and self._is_optional(name):
                 self._stops[name].absence = Absence(name, seconds)
@@ -180,6 +183,8 @@ class RoomGraph:
             walk.end()
         if answer is None:
             raise ServiceError(Code.INTERNAL, f"nothing was left for the {self._last}")
+        if self.keeping is not None and answer.status.code != jina_pb2.StatusProto.ERROR:
+            await self.keeping.keep(documents(request), answer)
         note_times(answer, walk.asked, ARRIVED.get() or walk.started, self.times)
         count_decided(answer)
         return answer

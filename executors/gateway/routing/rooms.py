@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
 from typing import Any, TypeVar
@@ -16,20 +18,24 @@ from jina.proto import jina_pb2
 from jina.serve.runtimes.gateway.streamer import GatewayStreamer
 from jina.types.request.data import DataRequest
 
-from adjudicate.documents import Ad, Decision, RoomStatus
+from adjudicate.documents import Ad, AuditDeed, Decision, RoomStatus
 from adjudicate.errors import AdjudicateError, Code, RequestError, ServiceError
-from executors.gateway.caller import PROTOCOL
-from executors.gateway.door import NEEDS, Door
+from executors.gateway.caller import PROTOCOL, SERVICE
+from executors.gateway.door import INTERNAL, NEEDS, Door
 from executors.gateway.fetch.fetching import Fetching
 from executors.gateway.routing.graph import RoomGraph
+from executors.gateway.routing.keeping import Keeping
+from executors.gateway.routing.noting import NOTED, Fact, deeds
 from executors.gateway.routing.pictures import documents
 from executors.gateway.routing.replicas import ask_each, count_replicas
 from executors.gateway.routing.reports import Reports
+from executors.gateway.routing.signing import SIGNED, VERDICT, name_caller, sign
 from executors.gateway.routing.statuses import Health, status_of
 from executors.gateway.routing.timing import ARRIVED
 from executors.gateway.routing.tracing import traced
 from executors.gateway.telemetry.asked import asked
 from executors.gateway.telemetry.tracing import NOISE, refused, request_span
+from executors.shared.pictures import PictureStore
 from executors.shared.telemetry.tracing import current_trace_id, room_form
 
 REVIEW = "/review"
@@ -48,15 +54,44 @@ DIRECT: dict[str, tuple[str, ...]] = {
     "/library/banks": ("library",),
     "/library/bank": ("library",),
     "/library/changes": ("library",),
+    "/library/near": ("library",),
     "/thresholds/list": ("library",),
     "/thresholds/add": ("library",),
     "/thresholds/set": ("library",),
     "/models/list": ("judge",),
     "/models/load": ("judge",),
+    "/learning/lesson": ("ledger",),
+    "/learning/taught": ("ledger",),
+    "/learning/forgotten": ("ledger",),
+    "/learning/preview": ("ledger",),
+    "/learning/apply": ("ledger",),
+    "/learning/undo": ("ledger",),
+    "/learning/propagations": ("ledger",),
+    "/learning/figures": ("ledger",),
+    "/overview": ("ledger",),
+    "/thresholds/effect": ("library", "ledger"),
+    "/audit/list": ("ledger",),
+    "/audit/verify": ("ledger",),
+    "/audit/add": ("ledger",),
+    "/hash": ("encoder",),
+    "/case": ("ledger",),
+    "/decisions/search": ("ledger",),
+    "/decisions/export": ("ledger",),
+    "/erase": ("ledger",),
+    "/expire": ("ledger",),
     "/decision": ("ledger",),
     "/decision/verdict": ("ledger",),
     "/quality": ("library", "ledger"),
     "/quality/reference": ("library",),
+    **dict.fromkeys(
+        (
+            *("/queue/list", "/queue/counts", "/queue/claim", "/queue/release"),
+            *("/queue/review", "/queue/undo"),
+            *("/appeals/add", "/appeals/list", "/appeals/decide"),
+            *("/webhooks/list", "/webhooks/retry", "/webhooks/test"),
+        ),
+        ("ledger",),
+    ),
 }
 """Endpoints that need only some rooms, in order. The Flow's graph would send them on to all, and
 its `when` filter would drop their documents."""
@@ -76,16 +111,19 @@ TAKES_PARAMETERS = {
     "/library/remove": {"by", "why"},
     "/library/bank": {"enabled", "note", "by"},
     "/library/changes": {"limit", "offset"},
+    "/library/near": {"limit", "copies"},
     "/decision": {"limit", "offset"},
 }
 """Only the last room of an endpoint gets them: Jina keeps one batch queue for each different set of
 parameters, so free ones would split the encoder's batches without bound."""
 
 TAKES_ADS = frozenset(
-    {REVIEW, "/embed", "/rank", "/classify", "/search", "/library/add", "/library/held"}
+    {REVIEW, "/embed", "/hash", "/rank", "/classify", "/search", "/library/add", "/library/held"}
 )
 
 Doc = TypeVar("Doc", bound=BaseDoc)
+
+logger = logging.getLogger(__name__)
 
 
 class Rooms:
@@ -110,6 +148,10 @@ class Rooms:
         self.reports = Reports(self._pool, ROOMS, self._flow.times)
         self._max_ads = max_ads
         streamer._streamer._request_handler = self.handle
+
+    def keep_pictures(self, store: PictureStore, keep: str) -> None:
+        """From now on keep the pictures of reviewed ads; `keep`: of which."""
+        self._flow.keeping = Keeping(store, keep) if keep != "none" else None
 
     def handle(
         self, request: DataRequest, return_type: Any = DocList
@@ -164,6 +206,33 @@ class Rooms:
         async with self.door.enter("/status", 1):
             return list(await asyncio.gather(*(ask(room) for room in ROOMS)))
 
+    async def note(self, what: str, subject: str, facts: Mapping[str, Fact]) -> None:
+        """Put what the caller of the current context did into the audit trail. Never raises: what
+        could not be noted is in the log instead."""
+        await self._note([AuditDeed(what=what, subject=subject, facts=json.dumps(dict(facts)))])
+
+    async def _note(self, done: Sequence[AuditDeed]) -> None:
+        if not done:
+            return
+        who = self.door.who()
+        for deed in done:
+            deed.by = who.id if who is not None else SERVICE.id
+        request = DataRequest()
+        request.document_array_cls = DocList[AuditDeed]
+        request.data.docs = DocList[AuditDeed](done)
+        request.header.exec_endpoint = "/audit/add"
+        try:
+            response = await self._answered(request)
+            response.document_array_cls = DocList[AuditDeed]
+            problem = next((deed.problem for deed in response.data.docs if deed.problem), None)
+            if problem is None:
+                return
+            reason = f"{problem.code}: {problem.detail}"
+        except AdjudicateError as error:
+            reason = str(error)
+        said = [f"{deed.what} {deed.subject} by {deed.by} {deed.facts}" for deed in done]
+        logger.error("not in the audit trail (%s): %s", reason, "; ".join(said))
+
     async def answer(
         self, request: DataRequest, admitted: Callable[[], None] | None = None
     ) -> DataRequest:
@@ -177,6 +246,8 @@ class Rooms:
         with request_span(room_form(f"gateway{known}"), recorded=known not in NOISE):
             try:
                 with asked(PROTOCOL.get()):
+                    if endpoint in INTERNAL:
+                        raise _unknown(endpoint)
                     return await self._dispatch(request, admitted)
             except AdjudicateError as error:
                 refused(error)
@@ -191,7 +262,15 @@ class Rooms:
             if admitted is not None:
                 admitted()
             self._check(request)
-            return await self._answered(request)
+            if endpoint in SIGNED:
+                sign(documents(request), self.door.who())
+            elif endpoint == VERDICT:
+                name_caller(documents(request), self.door.who())
+            parameters = dict(request.parameters) if endpoint in NOTED else {}
+            response = await self._answered(request)
+            if endpoint in NOTED:
+                await self._note(list(deeds(endpoint, parameters, documents(response))))
+            return response
 
     async def _answered(self, request: DataRequest) -> DataRequest:
         try:
@@ -226,7 +305,7 @@ class Rooms:
             return ask_each(self._pool, request, room, endpoint)
         if endpoint in DIRECT:
             return self._through(request, DIRECT[endpoint])
-        raise RequestError(Code.NOT_FOUND, f"there is no endpoint {endpoint[:50]!r}")
+        raise _unknown(endpoint)
 
     async def _through(self, request: DataRequest, rooms: tuple[str, ...]) -> DataRequest:
         endpoint = request.header.exec_endpoint
@@ -253,6 +332,10 @@ class Rooms:
             raise RequestError(Code.NO_ADS)
         if count > self._max_ads:
             raise too_many_ads(count, self._max_ads)
+
+
+def _unknown(endpoint: str) -> RequestError:
+    return RequestError(Code.NOT_FOUND, f"there is no endpoint {endpoint[:50]!r}")
 
 
 def too_many_ads(count: int, limit: int) -> RequestError:
