@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from adjudicate.answers import Embedding, SearchResult
+from adjudicate.audit.client import AsyncAudit
 from adjudicate.credentials import with_key
 from adjudicate.defaults import DEFAULT_URL
 from adjudicate.documents import Ad, Decision, Ranking, RoomReport, RoomStatus
@@ -33,6 +34,8 @@ from adjudicate.pipeline import (
     source,
 )
 from adjudicate.quality import AsyncQuality
+from adjudicate.queue import AsyncAppeals, AsyncQueue, AsyncWebhooks
+from adjudicate.records import AsyncRecords
 from adjudicate.report.model import Report
 from adjudicate.retries import retrying
 from adjudicate.thresholds import AsyncThresholds
@@ -101,6 +104,11 @@ class AsyncClient:
         self.thresholds = AsyncThresholds(self)
         self.models = AsyncModels(self)
         self.quality = AsyncQuality(self)
+        self.queue = AsyncQueue(self)
+        self.appeals = AsyncAppeals(self)
+        self.webhooks = AsyncWebhooks(self)
+        self.audit = AsyncAudit(self)
+        self.records = AsyncRecords(self)
         self._tls = read_tls(address, ca, client_certificate)
         self._headers = with_key(headers or {}, api_key, token, os.environ)
         self._request_size = request_size

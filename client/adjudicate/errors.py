@@ -46,6 +46,7 @@ class Code(StrEnum):
     INVALID_FIELD = "invalid_field"
     OUT_OF_MEMORY = "out_of_memory"
     LIBRARY_STALE = "library_stale"
+    PICTURE_NOT_KEPT = "picture_not_kept"
     INTERNAL = "internal"
     # one request
     NO_ADS = "no_ads"
@@ -64,6 +65,14 @@ class Code(StrEnum):
     MODEL_REFUSED = "model_refused"
     TOO_FEW_ADS = "too_few_ads"
     NOT_REVIEWABLE = "not_reviewable"
+    QUEUE_EMPTY = "queue_empty"
+    CLAIMED_ELSEWHERE = "claimed_elsewhere"
+    CASE_SETTLED = "case_settled"
+    OTHER_PERSON = "other_person"
+    UNDO_REFUSED = "undo_refused"
+    NOT_SETTLED = "not_settled"
+    APPEAL_OPEN = "appeal_open"
+    WEBHOOK_OFF = "webhook_off"
     # the service
     ROOM_UNAVAILABLE = "room_unavailable"
     OVERLOADED = "overloaded"
@@ -96,6 +105,7 @@ STATUS: dict[Code, Status] = {
     Code.INVALID_FIELD: Status(422, "INVALID_ARGUMENT", "A field of the ad has a wrong value."),
     Code.OUT_OF_MEMORY: Status(503, "RESOURCE_EXHAUSTED", "The model's memory is too small."),
     Code.LIBRARY_STALE: Status(503, "UNAVAILABLE", "The library lacks this encoder's embeddings."),
+    Code.PICTURE_NOT_KEPT: Status(503, "UNAVAILABLE", "The ad's picture could not be stored."),
     Code.INTERNAL: Status(500, "INTERNAL", "The service failed on this ad."),
     Code.NO_ADS: Status(422, "INVALID_ARGUMENT", "The request has no ads."),
     Code.TOO_MANY_ADS: Status(413, "INVALID_ARGUMENT", "The request has too many ads."),
@@ -113,6 +123,14 @@ STATUS: dict[Code, Status] = {
     Code.MODEL_REFUSED: Status(422, "FAILED_PRECONDITION", "The model cannot be loaded."),
     Code.TOO_FEW_ADS: Status(422, "FAILED_PRECONDITION", "The window has too few sampled ads."),
     Code.NOT_REVIEWABLE: Status(422, "FAILED_PRECONDITION", "There is nothing to uphold here."),
+    Code.QUEUE_EMPTY: Status(404, "NOT_FOUND", "No case waits for this person."),
+    Code.CLAIMED_ELSEWHERE: Status(409, "ABORTED", "Another person works on this case."),
+    Code.CASE_SETTLED: Status(409, "FAILED_PRECONDITION", "This case has been answered."),
+    Code.OTHER_PERSON: Status(409, "FAILED_PRECONDITION", "Another person has to answer this."),
+    Code.UNDO_REFUSED: Status(409, "FAILED_PRECONDITION", "This answer stands."),
+    Code.NOT_SETTLED: Status(409, "FAILED_PRECONDITION", "Nobody has settled this ad yet."),
+    Code.APPEAL_OPEN: Status(409, "ALREADY_EXISTS", "This decision has an open appeal."),
+    Code.WEBHOOK_OFF: Status(422, "FAILED_PRECONDITION", "No webhook is set."),
     Code.ROOM_UNAVAILABLE: Status(503, "UNAVAILABLE", "A room of the service is not answering."),
     Code.OVERLOADED: Status(503, "UNAVAILABLE", "The service has more to do than it can."),
     Code.SHUTTING_DOWN: Status(503, "UNAVAILABLE", "The service is being stopped."),
@@ -199,6 +217,13 @@ _CLASSES: dict[Code, type[AdjudicateError]] = {
     Code.NOT_FOUND: NotFoundError,
     Code.IDEMPOTENCY_CONFLICT: ConflictError,
     Code.MODEL_BUSY: ConflictError,
+    Code.QUEUE_EMPTY: NotFoundError,
+    Code.CLAIMED_ELSEWHERE: ConflictError,
+    Code.CASE_SETTLED: ConflictError,
+    Code.OTHER_PERSON: ConflictError,
+    Code.UNDO_REFUSED: ConflictError,
+    Code.NOT_SETTLED: ConflictError,
+    Code.APPEAL_OPEN: ConflictError,
     Code.IMAGE_TOO_LARGE: TooLargeError,
     Code.IMAGE_TOO_MANY_PIXELS: TooLargeError,
     Code.TOO_MANY_ADS: TooLargeError,
@@ -208,6 +233,7 @@ _CLASSES: dict[Code, type[AdjudicateError]] = {
     Code.SHUTTING_DOWN: UnavailableError,
     Code.OUT_OF_MEMORY: UnavailableError,
     Code.LIBRARY_STALE: UnavailableError,
+    Code.PICTURE_NOT_KEPT: UnavailableError,
     Code.OVERLOADED: OverloadedError,
     Code.DEADLINE_EXCEEDED: DeadlineError,
 }

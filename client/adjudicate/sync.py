@@ -12,10 +12,13 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, 
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
+from adjudicate.audit.client import AsyncAudit
 from adjudicate.client import AsyncClient
 from adjudicate.library import AsyncLibrary
 from adjudicate.models import AsyncModels
 from adjudicate.quality import AsyncQuality
+from adjudicate.queue import AsyncAppeals, AsyncQueue, AsyncWebhooks
+from adjudicate.records import AsyncRecords
 from adjudicate.thresholds import AsyncThresholds
 
 P = ParamSpec("P")
@@ -166,6 +169,74 @@ class Quality:
     overturn = _call(AsyncQuality.overturn)
 
 
+class Queue:
+    """`AsyncQueue`, waited for."""
+
+    def __init__(self, queue: AsyncQueue, loop: _Loop) -> None:
+        self._async = queue
+        self._loop = loop
+
+    list = _call(AsyncQueue.list)
+    counts = _call(AsyncQueue.counts)
+    get = _call(AsyncQueue.get)
+    claim = _call(AsyncQueue.claim)
+    release = _call(AsyncQueue.release)
+    answer = _call(AsyncQueue.answer)
+    undo = _call(AsyncQueue.undo)
+
+
+class Appeals:
+    """`AsyncAppeals`, waited for."""
+
+    def __init__(self, appeals: AsyncAppeals, loop: _Loop) -> None:
+        self._async = appeals
+        self._loop = loop
+
+    open = _call(AsyncAppeals.open)
+    list = _call(AsyncAppeals.list)
+    get = _call(AsyncAppeals.get)
+    uphold = _call(AsyncAppeals.uphold)
+    overturn = _call(AsyncAppeals.overturn)
+
+
+class Webhooks:
+    """`AsyncWebhooks`, waited for."""
+
+    def __init__(self, webhooks: AsyncWebhooks, loop: _Loop) -> None:
+        self._async = webhooks
+        self._loop = loop
+
+    messages = _call(AsyncWebhooks.messages)
+    retry = _call(AsyncWebhooks.retry)
+    test = _call(AsyncWebhooks.test)
+
+
+class Audit:
+    """`AsyncAudit`, waited for."""
+
+    def __init__(self, audit: AsyncAudit, loop: _Loop) -> None:
+        self._async = audit
+        self._loop = loop
+
+    page = _call(AsyncAudit.page)
+    entries = _stream(AsyncAudit.entries)
+    verify = _call(AsyncAudit.verify)
+
+
+class Records:
+    """`AsyncRecords`, waited for."""
+
+    def __init__(self, records: AsyncRecords, loop: _Loop) -> None:
+        self._async = records
+        self._loop = loop
+
+    search = _call(AsyncRecords.search)
+    case = _call(AsyncRecords.case)
+    export = _stream(AsyncRecords.export)
+    erase = _call(AsyncRecords.erase)
+    expire = _call(AsyncRecords.expire)
+
+
 class Client:
     """`AsyncClient` for code without `async`: the same arguments, methods and errors.
 
@@ -183,6 +254,11 @@ class Client:
         self.thresholds = Thresholds(self._async.thresholds, self._loop)
         self.models = Models(self._async.models, self._loop)
         self.quality = Quality(self._async.quality, self._loop)
+        self.queue = Queue(self._async.queue, self._loop)
+        self.appeals = Appeals(self._async.appeals, self._loop)
+        self.webhooks = Webhooks(self._async.webhooks, self._loop)
+        self.records = Records(self._async.records, self._loop)
+        self.audit = Audit(self._async.audit, self._loop)
 
     review = _stream(AsyncClient.review)
     review_numbered = _stream(AsyncClient.review_numbered)

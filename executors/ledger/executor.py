@@ -23,9 +23,13 @@ from adjudicate.documents import (
 )
 from adjudicate.errors import AdError, Code
 from adjudicate.report.parts import Part
+from executors.ledger.audit.endpoints import AuditRoom
+from executors.ledger.learning.endpoints import LearningRoom
 from executors.ledger.merge import merge
 from executors.ledger.quality.endpoints import QualityRoom
+from executors.ledger.queue.endpoints import QueueRoom
 from executors.ledger.recorder import Recorder
+from executors.ledger.records.endpoints import RecordsRoom
 from executors.ledger.reporting import Reporting
 from executors.ledger.store import DECISIONS, DecisionStore
 from executors.shared.batcher import Batcher
@@ -50,7 +54,7 @@ Work = tuple[list[Case], list[str | None]]
 logger = logging.getLogger(__name__)
 
 
-class Ledger(QualityRoom):
+class Ledger(QualityRoom, AuditRoom, RecordsRoom, QueueRoom, LearningRoom):
     """Decides cases, and keeps the decisions."""
 
     room = "ledger"
@@ -62,7 +66,17 @@ class Ledger(QualityRoom):
         self._one_report = asyncio.Semaphore(1)
         self._reports = 0
         tally = self.open_quality(self._store)
-        self._recorder = Recorder(self._store, self.settings.decision, tally)
+        self.open_audit(self._store)
+        self.open_queue(self._store)
+        self.open_learning(self._store, self._outbox, self._figures.write)
+        self.open_records(self._store)
+        self._recorder = Recorder(
+            self._store,
+            self.settings.decision,
+            tally,
+            self.settings.keep_pictures,
+            self.settings.queue,
+        )
         self._batcher: Batcher[Work, list[Decision]] = Batcher(
             self._settle, max_batch=MAX_BATCH, max_wait=0, name="ledger"
         )
@@ -149,7 +163,9 @@ class Ledger(QualityRoom):
         """End the connections to the database."""
         self._batcher.close()
         self._canary_thread.shutdown(wait=False, cancel_futures=True)
+        self.close_queue()
         self.close_quality()
+        self.close_records()
         self._store.close()
         super().shut()
 

@@ -80,7 +80,7 @@ def take_keys(connection: Connection, table: Table, claims: Iterable[Claim]) -> 
 
 
 def rows_with(
-    connection: Connection, query: Select[Any], column: Column[Any], values: Sequence[str]
+    connection: Connection, query: Select[Any], column: Column[Any], values: Sequence[Any]
 ) -> Iterator[Row[Any]]:
     """The rows of `query` whose `column` has one of the values, in statements that are not too
     long for a database."""

@@ -13,14 +13,16 @@ from adjudicate.documents import Case, Decision, Problem
 from adjudicate.errors import Code
 from executors.ledger.counting import count_recorded
 from executors.ledger.decide import Ruling, decide
+from executors.ledger.evidence import evidence_row
 from executors.ledger.keys import Claim, fingerprint
 from executors.ledger.quality.tally import Tally
+from executors.ledger.queue.entering import case_row
 from executors.ledger.review_lines import log_reviews
 from executors.ledger.store import DecisionStore, Record, refused
 from executors.shared.health.canaries import CanaryFailed
 from executors.shared.health.checks import reason
 from executors.shared.hits import Hits, flagging
-from executors.shared.settings import DecisionSettings
+from executors.shared.settings import DecisionSettings, QueueSettings
 from executors.shared.telemetry.tracing import trace_id_of
 
 logger = logging.getLogger(__name__)
@@ -32,12 +34,20 @@ class Recorder:
     """Decides cases and records the decisions. Blocking: call it from a thread."""
 
     def __init__(
-        self, store: DecisionStore, thresholds: DecisionSettings, tally: Tally | None = None
+        self,
+        store: DecisionStore,
+        thresholds: DecisionSettings,
+        tally: Tally | None = None,
+        keep_pictures: str = "all",
+        queue: QueueSettings | None = None,
     ) -> None:
-        """`tally` counts what is recorded, for the figures on quality."""
+        """`tally` counts what is recorded, for the figures on quality; `keep_pictures`: of which
+        ads the gateway keeps them; `queue`: which decisions people look at, None as by default."""
         self._store = store
         self._thresholds = thresholds
         self._tally = tally
+        self._keep_pictures = keep_pictures
+        self._queue = queue or QueueSettings()
 
     def settle(self, cases: Sequence[Case]) -> list[Decision]:
         """One decision per case, in order. Never raises.
@@ -76,7 +86,10 @@ class Recorder:
     def _record(self, case: Case, started: float) -> Record:
         decision = self._decision(case, started)
         hits = self._hits(case, decision)
-        return Record(decision, case.content_hash, hits, _claim(case, decision))
+        evidence = evidence_row(case, decision, self._keep_pictures)
+        claim = _claim(case, decision)
+        queued = case_row(decision, case.content_hash, evidence, self._queue, case.probability)
+        return Record(decision, case.content_hash, hits, claim, case, evidence, queued)
 
     def _hits(self, case: Case, decision: Decision) -> Hits | None:
         """Which exemplars flagged the ad. None for one that was not flagged, that errs, or that

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import (
     Column,
@@ -21,11 +22,24 @@ from sqlalchemy import (
     select,
 )
 
-from adjudicate.documents import Decision, Problem
+from adjudicate.documents import Case, Decision, Problem
 from adjudicate.errors import Code
+from executors.ledger.appeals.tables import appeals_table
+from executors.ledger.audit.deeds import decided
+from executors.ledger.audit.trail import append, audit_tables
+from executors.ledger.evidence import evidence_table
 from executors.ledger.keys import Claim, keys_table, rows_with, take_keys
+from executors.ledger.learning.tables import (
+    lessons_table,
+    propagation_items_table,
+    propagations_table,
+)
 from executors.ledger.quality.tally import counts_table
 from executors.ledger.quality.verdicts import verdicts_table
+from executors.ledger.queue.entering import enqueue
+from executors.ledger.queue.rulings import rulings_of
+from executors.ledger.queue.tables import cases_table, reviews_table, rulings_table
+from executors.ledger.webhooks.tables import deliveries_table
 from executors.shared.database import open_database, writing
 from executors.shared.hits import Hits, count_hits, hits_table
 
@@ -54,17 +68,34 @@ HITS = hits_table(METADATA)
 KEYS = keys_table(METADATA)
 VERDICTS = verdicts_table(METADATA)
 COUNTS = counts_table(METADATA)
+EVIDENCE = evidence_table(METADATA)
+QUEUE = cases_table(METADATA)
+REVIEWS = reviews_table(METADATA)
+RULINGS = rulings_table(METADATA)
+APPEALS = appeals_table(METADATA)
+DELIVERIES = deliveries_table(METADATA)
+PROPAGATIONS = propagations_table(METADATA)
+PROPAGATION_ITEMS = propagation_items_table(METADATA)
+LESSONS = lessons_table(METADATA)
+audit_tables(METADATA)
 
 
 @dataclass(frozen=True)
 class Record:
-    """A decision, the hash of the content that it is about, and the exemplars that flagged it."""
+    """A decision, the hash of the content that it is about, the exemplars that flagged it, and what
+    goes on record with it."""
 
     decision: Decision
     content_hash: str
     hits: Hits | None = None
     claim: Claim | None = None
     """The idempotency key that it was sent with."""
+    case: Case | None = None
+    """What was decided on."""
+    evidence: Mapping[str, Any] | None = None
+    """Its row in the table `evidence`."""
+    queued: Mapping[str, Any] | None = None
+    """Its row in the table `queue_cases`; None for one that nobody has to look at."""
 
 
 class DecisionConflictError(Exception):
@@ -103,8 +134,11 @@ class DecisionStore:
             new = _new(settled, held)
             if new:
                 connection.execute(insert(DECISIONS), [_row(record) for record in new.values()])
+            _add_evidence(connection, new.values())
+            enqueue(connection, [one.queued for one in new.values() if one.queued is not None])
             # After all decisions: so a ledger that waits for another's decision holds no hits.
             count_hits(connection, HITS, (record.hits for record in new.values() if record.hits))
+            append(connection, [decided(one.decision, one.evidence) for one in new.values()])
         made = {name: record.decision for name, record in new.items()}
         recorded = {name: _decision(row.document) for name, row in held.items()} | made
         return [
@@ -124,6 +158,9 @@ class DecisionStore:
             connection.begin() as transaction,
         ):
             connection.execute(insert(DECISIONS), [row])
+            if record.evidence is not None:
+                evidence = {**record.evidence, "number": _REHEARSED}
+                connection.execute(insert(EVIDENCE), [evidence])
             there = bool(_held(connection, {record.decision.id or ""}))
             transaction.rollback()
         return there
@@ -139,13 +176,14 @@ class DecisionStore:
         )
         with self._engine.connect() as connection:
             document = connection.scalar(by_id) or connection.scalar(of_ad)
-        return _decision(document) if document else None
+            return _ruled(connection, [_decision(document)])[0] if document else None
 
     def page(self, limit: int, offset: int = 0) -> list[Decision]:
         """Decisions, the newest first."""
         query = select(DECISIONS.c.document).order_by(DECISIONS.c.number.desc())
         with self._engine.connect() as connection:
-            return [_decision(d) for d in connection.scalars(query.limit(limit).offset(offset))]
+            documents = connection.scalars(query.limit(limit).offset(offset))
+            return _ruled(connection, [_decision(document) for document in documents])
 
     def count(self) -> int:
         """Decisions on record, by the number of the last: counting rows would read them all."""
@@ -183,6 +221,12 @@ def _new(settled: Iterable[Record | str], held: Mapping[str, Row]) -> dict[str, 
         if known.content_hash != one.content_hash:
             raise DecisionConflictError(f"decision {_id(one)} is about other content")
     return new
+
+
+def _add_evidence(connection: Connection, records: Iterable[Record]) -> None:
+    rows = [record.evidence for record in records if record.evidence is not None]
+    if rows:
+        connection.execute(insert(EVIDENCE), rows)
 
 
 def _answer(record: Record, one: Record | str, recorded: Decision) -> Decision:
@@ -232,3 +276,11 @@ def _row(record: Record) -> dict[str, str]:
 
 def _decision(document: str) -> Decision:
     return Decision.model_validate_json(document)
+
+
+def _ruled(connection: Connection, decisions: list[Decision]) -> list[Decision]:
+    """The decisions, each with what people settled since."""
+    rulings = rulings_of(connection, [decision.id or "" for decision in decisions])
+    for decision in decisions:
+        decision.ruling = rulings.get(decision.id or "")
+    return decisions

@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from adjudicate.cli import (
+    appeals,
+    audit,
     database,
     encoder,
     judge,
@@ -17,6 +19,8 @@ from adjudicate.cli import (
     options,
     policy,
     quality,
+    queue,
+    records,
     thresholds,
 )
 from adjudicate.cli.calibrate import calibrate
@@ -50,6 +54,11 @@ app.add_typer(judge.app, name="judge")
 app.add_typer(models.app, name="models")
 app.add_typer(quality.app, name="quality")
 app.add_typer(quality.decisions, name="decisions")
+app.add_typer(queue.app, name="queue")
+app.add_typer(appeals.app, name="appeals")
+app.add_typer(appeals.webhooks, name="webhooks")
+app.add_typer(audit.app, name="audit")
+app.add_typer(records.app, name="records")
 app.add_typer(keys.app, name="keys")
 app.add_typer(database.app, name="database")
 app.command(epilog=EXAMPLES)(review)
@@ -173,7 +182,11 @@ def up(
         raise typer.Exit(start(flow))
 
 
-@app.command(epilog=options.examples("adjudicate demo", "adjudicate demo --out /tmp/demo"))
+@app.command(
+    epilog=options.examples(
+        "adjudicate demo", "adjudicate demo --out /tmp/demo", "adjudicate demo --serve"
+    )
+)
 def demo(
     samples: Annotated[Path, typer.Option(help="Folder with manifest.csv and exemplars/.")] = Path(
         "samples"
@@ -182,12 +195,21 @@ def demo(
     flow: Annotated[
         Path | None, typer.Option(help="The flow.yml to run; by default the repository's.")
     ] = None,
+    serve: Annotated[
+        bool,
+        typer.Option("--serve", help="Only open the console on what the last demo left in --out."),
+    ] = False,
 ) -> None:
     """Start a service, review the sample ads over all three protocols, and write a report.
 
     Exits with 1 when an ad is lost, when protocols disagree, or when an ad errs that should not.
+    With --serve it starts the service on what the last demo left, until Ctrl-C.
     """
     with one_sentence():
+        if serve:
+            from adjudicate.demo import serve as show_console
+
+            raise typer.Exit(show_console(out, flow))
         from adjudicate.demo import demo as show_all
 
         raise typer.Exit(show_all(samples, out, flow))

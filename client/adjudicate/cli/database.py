@@ -42,12 +42,12 @@ Database = Annotated[
 )
 def prepare(
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what would be added.")
+        bool, typer.Option("--dry-run", help="Only say which steps would be taken.")
     ] = False,
     database: Database = "",
     as_json: options.Json = False,
 ) -> None:
-    """Make the tables, and add what those of an earlier release lack.
+    """Bring the tables to this release's revision, step by step; an empty database gets them all.
 
     The rooms do the same when they start. Before an upgrade it shows what will change; and run by
     an owner of the tables it lets the rooms do with a role that may only read and write rows. The
@@ -56,14 +56,14 @@ def prepare(
     with _databases(database) as url:
         from executors import databases
 
-        added = databases.plan(url) if dry_run else databases.prepare(url)
+        taken = databases.plan(url) if dry_run else databases.prepare(url)
         if as_json:
-            print(json.dumps({"added": added, "dry_run": dry_run}))
+            print(json.dumps({"steps": taken, "dry_run": dry_run}))
             return
-        for one in added:
+        for one in taken:
             print(one)
-        if not added:
-            print("The tables are those of this release.")
+        if not taken:
+            print("The tables are those of this release, or of a later one.")
 
 
 @app.command(
@@ -107,7 +107,8 @@ def restore(
 ) -> None:
     """Put a copy of a SQLite database back. Stop the service first, start it afterwards.
 
-    What was decided after the copy was made is gone with it: back up what there is before.
+    What was decided after the copy was made is gone with it: back up what there is before. A copy
+    of an earlier release is brought to this one's revision by the rooms that start.
     """
     with _databases(database) as url:
         from executors import databases
@@ -137,7 +138,9 @@ def _databases(given: str) -> Iterator[str]:
 
 def _show(copy: Copy, done: str, as_json: bool) -> None:
     if as_json:
-        print(json.dumps({"path": str(copy.path), "bytes": copy.bytes, **copy.rows}))
+        said = {"path": str(copy.path), "bytes": copy.bytes, "revision": copy.revision}
+        print(json.dumps({**said, **copy.rows}))
         return
     rows = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in copy.rows.items())
-    print(f"{rows} {done} {copy.path} ({copy.bytes / 1e6:.1f} MB)")
+    size = f"{copy.bytes / 1e6:.1f} MB, revision {copy.revision or 'of release 0.1.0'}"
+    print(f"{rows} {done} {copy.path} ({size})")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import getpass
 import json
+import os
 import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,6 +20,8 @@ from adjudicate.cli.exits import one_sentence
 from adjudicate.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from executors.gateway.access.keys import ApiKey
     from executors.gateway.access.store import KeyStore
 
@@ -142,13 +146,27 @@ def _store() -> Iterator[KeyStore]:
             f"{error.name} is not installed; the keys commands need `pip install '.[serve]'`."
         ) from None
     try:
-        with closing(KeyStore(load_settings().database)) as store:
+        with closing(KeyStore(load_settings().database, _note)) as store:
             yield store
     except SQLAlchemyError as error:
         reason = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
         raise ConfigurationError(
             f"ADJUDICATE_DATABASE: the keys cannot be kept: {reason}."
         ) from None
+
+
+def _note(connection: Connection, what: str, key_id: str, facts: Mapping[str, str]) -> None:
+    """Into the audit trail of the database: the account of this machine that did it."""
+    from executors.ledger.audit.trail import Deed, append
+
+    append(connection, [Deed(what, key_id, f"shell:{_account()}", facts)])
+
+
+def _account() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's number without a name
+        return str(os.getuid())
 
 
 def _plain(key: ApiKey) -> dict[str, Any]:

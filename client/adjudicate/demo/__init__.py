@@ -12,6 +12,8 @@ from rich.console import Console
 from adjudicate.errors import ConfigurationError
 
 NEEDS = ("torch", "jinja2", "executors")
+OUT = Path("out")
+"""Where its results go unless it is told otherwise."""
 
 
 def demo(samples: Path, out: Path, flow: Path | None = None) -> int:
@@ -20,11 +22,7 @@ def demo(samples: Path, out: Path, flow: Path | None = None) -> int:
     Writes `out/demo.json` and `out/report.html`. Raises `ConfigurationError` in one sentence when
     something it needs is not there, and `AdjudicateError` when the service fails.
     """
-    missing = [name for name in NEEDS if importlib.util.find_spec(name) is None]
-    if missing:
-        raise ConfigurationError(
-            f"{missing[0]} is not installed; the demo needs `pip install '.[serve]'`."
-        )
+    _check_installed()
     for needed in ("manifest.csv", "exemplars/exemplars.csv"):
         if not (samples / needed).is_file():
             raise ConfigurationError(f"There is no {samples / needed}; name the folder: --samples.")
@@ -41,4 +39,28 @@ def demo(samples: Path, out: Path, flow: Path | None = None) -> int:
     session.broken += running.left_behind
     write(session, out, console)
     console.print(f"{time.perf_counter() - started:.0f} s in all")
+    say = f"The reviewers' console on these decisions: {console_command(out)}"
+    console.print(say, style="bold", highlight=False, soft_wrap=True)
     return 1 if session.broken else 0
+
+
+def serve(out: Path, flow: Path | None = None) -> int:
+    """The console on what a demo has left in `out`, until it is stopped; see `demo.serving`."""
+    _check_installed()
+    from adjudicate.demo.serving import serve as until_stopped
+
+    return until_stopped(out, flow)
+
+
+def console_command(out: Path) -> str:
+    """What to type for the console on the data in `out`."""
+    command = "adjudicate demo --serve"
+    return f"make console, or {command}" if out == OUT else f"{command} --out {out}"
+
+
+def _check_installed() -> None:
+    missing = [name for name in NEEDS if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ConfigurationError(
+            f"{missing[0]} is not installed; the demo needs `pip install '.[serve]'`."
+        )

@@ -18,6 +18,7 @@ import httpx
 import psutil  # type: ignore[import-untyped]
 from rich.console import Console
 
+from adjudicate.demo.kept import Kept
 from adjudicate.errors import Code, ServiceError
 
 _SCRIPT = Path(sys.executable).with_name("adjudicate")
@@ -35,17 +36,26 @@ _DEFAULT_PORTS = {"grpc": 51000, "http": 51001, "websocket": 51002}
 class RunningFlow:
     """`adjudicate up` with a fresh database, on the default ports where they are free.
 
+    With `keep` it is the database and the pictures that an earlier one has left.
+
     Entering waits until every room answers and raises `ServiceError` with the log's last lines if
     the service dies or does not come up. Leaving stops it; `left_behind` then says what did not
     end by itself.
     """
 
     def __init__(
-        self, out: Path, flow: Path | None, console: Console, command: Sequence[str] = UP
+        self,
+        out: Path,
+        flow: Path | None,
+        console: Console,
+        command: Sequence[str] = UP,
+        *,
+        keep: bool = False,
     ) -> None:
         self.left_behind: list[str] = []
         self._log = (out / "demo.log").resolve()
-        self._database = (out / "demo.db").resolve()
+        self._kept = Kept(out)
+        self._keep = keep
         self._command = [*command, *(("--flow", str(flow)) if flow is not None else ())]
         self._console = console
         self._process: subprocess.Popen[bytes] | None = None
@@ -57,14 +67,14 @@ class RunningFlow:
         }
 
     def __enter__(self) -> RunningFlow:
-        for suffix in ("", "-wal", "-shm"):
-            Path(f"{self._database}{suffix}").unlink(missing_ok=True)
+        if not self._keep:
+            self._kept.clear()
         ports = {
             f"ADJUDICATE_GATEWAY__{name.upper()}_PORT": str(port)
             for name, port in self._ports.items()
         }
         own = {
-            "ADJUDICATE_DATABASE": f"sqlite:///{self._database}",
+            **self._kept.settings(),
             "ADJUDICATE_ACCESS__MODE": "open",  # on loopback, for as long as the demo runs
             "ADJUDICATE_ACCESS__HOST": "",
             "ADJUDICATE_TELEMETRY__LOG_FORMAT": "console",  # people read the end of a failed demo's
@@ -104,6 +114,12 @@ class RunningFlow:
     ) -> None:
         with self._console.status("stopping the service"):
             self._stop()
+
+    def wait(self) -> None:
+        """Until the service ends by itself. Raises `ServiceError` with its log's last lines."""
+        assert self._process is not None
+        status = self._process.wait()
+        raise self._failed(f"ended with status {status}")
 
     def _ready(self) -> bool:
         assert self._process is not None

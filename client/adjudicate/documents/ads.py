@@ -110,6 +110,8 @@ class Case(Ad):
     content_hash: str = ""
     """SHA-256, hex, of picture bytes and text."""
     # encoder
+    picture: str = ""
+    """SHA-256, hex, of the picture's bytes; empty without a picture."""
     image_embedding: NdArray | None = None
     """`[D] float32`, unit norm; None without a picture."""
     text_embedding: NdArray | None = None

@@ -5,6 +5,7 @@ from pydantic import Field
 
 from adjudicate.documents.evidence import Finding, Match
 from adjudicate.documents.problem import Problem
+from adjudicate.documents.review import Ruling
 from adjudicate.errors import AdError, Code
 from adjudicate.wire import Document
 
@@ -36,6 +37,9 @@ class Decision(Document):
     """Milliseconds spent per room and in the gateway; `encoder.model` is a part of `encoder`."""
     decided_at: str = ""
     """UTC, ISO 8601."""
+    ruling: Ruling | None = None
+    """What people settled since, which then counts; None while the decision itself does. It is
+    there when a decision is read again, not in the answer to a review."""
 
     def raise_for_problem(self) -> "Decision":
         """The decision itself. Raises `AdError` when its ad could not be reviewed."""
@@ -53,6 +57,8 @@ class PersonVerdict(Document):
     """`upheld` or `overturned`."""
     by: str = ""
     note: str = ""
+    caller: str = ""
+    """Whose key it came with: set by the gateway."""
     outcome: str = ""
     """Answer: the decision's."""
     at: str = ""

@@ -11,6 +11,8 @@ class Match(Document):
     category: str = ""
     rule: str = ""
     polarity: str = "violation"
+    severity: str = ""
+    """The exemplar's or the rule's: `low`, `medium` or `high`."""
     similarity: float = 0.0
     """Cosine for `image`, `text` and `image-text`; 1 − distance/bits for `hash`; 1 for `term`."""
     signal: str = "image"

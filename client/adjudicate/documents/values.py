@@ -12,6 +12,15 @@ Verdict = Literal["", "violation", "compliant", "invalid", "timeout", "unavailab
 CanaryResult = Literal["ok", "busy", "failed", "timeout"]
 ReplicaState = Literal["unknown", "healthy", "busy", "unhealthy"]
 RestartReason = Literal["died", "unhealthy"]
+Role = Literal["client", "auditor", "reviewer", "lead", "admin"]
+CaseKind = Literal["escalation", "audit_sample", "appeal"]
+CaseStage = Literal["first", "second", "lead"]
+CaseState = Literal["open", "settled"]
+CaseAnswer = Literal["violation", "compliant", "skip"]
+RulingSource = Literal["review", "lead", "appeal", "propagation"]
+AppealState = Literal["open", "upheld", "overturned"]
+DeliveryState = Literal["pending", "delivered", "dead"]
+PropagationSkip = Literal["claimed", "appealed", "audit_sample", "other_stage", "ruled", "differs"]
 
 MARKETS = ("CN", "US", "EU")
 PRODUCTS = ("drug", "device", "food")

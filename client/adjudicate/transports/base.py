@@ -4,15 +4,26 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
+
+from docarray import BaseDoc
 
 from adjudicate.answers import Embedding, SearchResult
 from adjudicate.documents import (
     Ad,
+    AuditAsk,
+    AuditCheck,
+    AuditEntry,
     Bank,
+    CaseFile,
     Change,
     Decision,
+    DecisionAsk,
+    DecisionRow,
+    Erasure,
     Exemplar,
+    Expiry,
+    ExportRow,
     ModelVersion,
     PersonVerdict,
     Quality,
@@ -24,6 +35,8 @@ from adjudicate.documents import (
 )
 from adjudicate.errors import Code, ServiceError
 from adjudicate.report.model import Report
+
+D = TypeVar("D", bound=BaseDoc)
 
 Fields = Mapping[str, Any]
 """What an operation sets, by name."""
@@ -111,6 +124,22 @@ class Transport(Protocol):
     async def quality(self, hours: float) -> Quality: ...
 
     async def set_reference(self, asked: Reference) -> Reference: ...
+
+    async def read_trail(self, asked: AuditAsk) -> list[AuditEntry]: ...
+
+    async def check_trail(self, asked: AuditCheck) -> AuditCheck: ...
+
+    async def search_decisions(self, asked: DecisionAsk) -> list[DecisionRow]: ...
+
+    async def export_decisions(self, asked: DecisionAsk) -> list[ExportRow]: ...
+
+    async def case_file(self, decision_id: str) -> CaseFile: ...
+
+    async def erase(self, asked: Erasure) -> Erasure: ...
+
+    async def expire(self, asked: Expiry) -> Expiry: ...
+
+    async def work(self, op: str, asked: BaseDoc, kind: type[D]) -> list[D]: ...
 
     async def status(self) -> list[RoomStatus]: ...
 

@@ -35,14 +35,17 @@ from adjudicate.documents import (
 )
 from adjudicate.errors import AdjudicateError, Code, UnavailableError, fault
 from adjudicate.transports.address import Address
+from adjudicate.transports.audit import GrpcAudit
 from adjudicate.transports.base import Fields, Page, in_order
 from adjudicate.transports.grpc_faults import from_call, from_response
 from adjudicate.transports.models import GrpcModels
 from adjudicate.transports.quality import GrpcQuality
 from adjudicate.transports.rankings import GrpcRankings
+from adjudicate.transports.records import GrpcRecords
 from adjudicate.transports.reports import GrpcReports
 from adjudicate.transports.thresholds import GrpcThresholds
 from adjudicate.transports.tls import Tls
+from adjudicate.transports.work import GrpcWork
 
 D = TypeVar("D", bound=BaseDoc)
 
@@ -58,7 +61,16 @@ _OPTIONS = [
 ]
 
 
-class GrpcTransport(GrpcThresholds, GrpcRankings, GrpcModels, GrpcReports, GrpcQuality):
+class GrpcTransport(
+    GrpcThresholds,
+    GrpcRankings,
+    GrpcModels,
+    GrpcReports,
+    GrpcQuality,
+    GrpcAudit,
+    GrpcRecords,
+    GrpcWork,
+):
     """One HTTP/2 connection to the gateway."""
 
     def __init__(

@@ -27,12 +27,15 @@ from adjudicate.documents import (
     RoomStatus,
 )
 from adjudicate.errors import Code, ServiceError
+from adjudicate.transports.audit import JsonAudit
 from adjudicate.transports.base import Fields, Page
 from adjudicate.transports.models import JsonModels
 from adjudicate.transports.quality import JsonQuality
 from adjudicate.transports.rankings import JsonRankings
+from adjudicate.transports.records import JsonRecords
 from adjudicate.transports.reports import JsonReports
 from adjudicate.transports.thresholds import JsonThresholds
+from adjudicate.transports.work import JsonWork
 
 D = TypeVar("D", bound=BaseDoc)
 
@@ -72,7 +75,17 @@ def read(kind: type[D], data: Any) -> D:
         raise ServiceError(Code.INTERNAL, detail) from error
 
 
-class JsonTransport(JsonThresholds, JsonRankings, JsonModels, JsonReports, JsonQuality, ABC):
+class JsonTransport(
+    JsonThresholds,
+    JsonRankings,
+    JsonModels,
+    JsonReports,
+    JsonQuality,
+    JsonAudit,
+    JsonRecords,
+    JsonWork,
+    ABC,
+):
     """Every operation but the review, over one method `call`."""
 
     @abstractmethod

@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from adjudicate.documents import PersonVerdict, Problem, Quality
 from adjudicate.errors import AdError, Code
+from executors.ledger.learning.activity import activity
 from executors.ledger.quality.figures import Figures
 from executors.ledger.quality.tally import Counts, Tally
 from executors.ledger.quality.verdicts import Verdicts
@@ -33,7 +34,7 @@ class QualityRoom(Room):
         settings = self.settings
         self._verdicts = Verdicts(store.engine, VERDICTS, DECISIONS)
         self._figures = Figures(
-            Tally(settings.library.audit_share),
+            Tally(settings.library.audit_share, activity),
             Counts(store.engine, COUNTS),
             self._verdicts,
             settings.quality,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -38,6 +38,10 @@ def counts_table(metadata: MetaData) -> Table:
     )
 
 
+Kinds = Callable[[Case, Decision], Iterable[tuple[str, str]]]
+"""What is counted of a decision, and of what."""
+
+
 class Key(NamedTuple):
     """What is counted, as the table has it."""
 
@@ -50,19 +54,22 @@ class Tally:
     """Counts in memory until they are written: a decision costs no statement of its own. A process
     that is killed loses the counts of its last minute, and no decision. Safe between threads."""
 
-    def __init__(self, audit_share: float) -> None:
-        """`audit_share`: that of the settings, by which the sample's ads are weighed."""
+    def __init__(self, audit_share: float, more: Kinds = lambda case, decision: ()) -> None:
+        """`audit_share`: that of the settings, by which the sample's ads are weighed; `more`: what
+        else is counted of each decision, errors as well."""
         self._share = f"{audit_share:g}"
+        self._more = more
         self._counts: Counter[Key] = Counter()
         self._lock = threading.Lock()
 
     def count(self, case: Case, decision: Decision) -> None:
         """A decision that was just recorded, and the case that it is on."""
-        if decision.problem is not None:
-            return
         hour = decision.decided_at[:_HOUR]
+        kinds = [*self._more(case, decision)]
+        if decision.problem is None:
+            kinds += self._kinds(case, decision)
         with self._lock:
-            for counted, of in self._kinds(case, decision):
+            for counted, of in kinds:
                 self._counts[Key(hour, counted, of)] += 1
 
     def take(self) -> Mapping[Key, int]:

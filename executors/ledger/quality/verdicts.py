@@ -25,6 +25,7 @@ from sqlalchemy import (
 
 from adjudicate.documents import PersonsVerdict, PersonVerdict
 from adjudicate.errors import AdError, Code
+from executors.ledger.audit.trail import Deed, append
 from executors.shared.database import writing
 
 REVIEWABLE = ("approve", "reject")
@@ -85,6 +86,8 @@ class Verdicts:
             }
             connection.execute(insert(self.table).values(**values))
             added = self._last_of(connection, asked.id or "", asked.by)
+            facts = {"verdict": asked.verdict, "outcome": outcome}
+            append(connection, [Deed("reviewed", asked.id or "", asked.caller or "open", facts)])
         assert added is not None
         return _document(added)
 

@@ -21,12 +21,14 @@ from pydantic_settings import (
 from adjudicate.errors import ConfigurationError
 from executors.shared.settings.edge import (
     AccessSettings,
+    ConsoleSettings,
     FetchSettings,
     GatewaySettings,
     ImageLimits,
     LimitSettings,
     TlsSettings,
 )
+from executors.shared.settings.records import Keep, RetentionSettings
 from executors.shared.settings.rooms import (
     Backend,
     Compile,
@@ -45,6 +47,7 @@ from executors.shared.settings.running import (
     TelemetrySettings,
 )
 from executors.shared.settings.section import ROOT, OptionalPath
+from executors.shared.settings.work import QueueSettings, WebhookSettings
 
 __all__ = [
     "ROOT",
@@ -52,6 +55,7 @@ __all__ = [
     "AccessSettings",
     "Backend",
     "Compile",
+    "ConsoleSettings",
     "DecisionSettings",
     "EncoderSettings",
     "FetchSettings",
@@ -64,11 +68,14 @@ __all__ = [
     "LogLevel",
     "Precision",
     "QualitySettings",
+    "QueueSettings",
     "Rationale",
+    "RetentionSettings",
     "Settings",
     "SupervisorSettings",
     "TelemetrySettings",
     "TlsSettings",
+    "WebhookSettings",
     "load_settings",
 ]
 
@@ -90,10 +97,17 @@ class Settings(BaseSettings):
     """How often the rooms look for a changed policy; 0: only at the start."""
     database: str = f"sqlite:///{ROOT / 'data' / 'adjudicate.db'}"
     """SQLAlchemy URL of exemplars and decisions."""
+    pictures: str = ""
+    """A folder, or a URL such as `s3://bucket/prefix`, for the pictures of ads. Empty: the folder
+    `pictures` beside a SQLite database's file, else `data/pictures`."""
+    keep_pictures: Keep = "all"
+    """Of which ads pictures are kept. `reviewed`: of those that people may look at: rejected and
+    escalated ones and the audit sample."""
     images: ImageLimits = ImageLimits()
     gateway: GatewaySettings = GatewaySettings()
     limits: LimitSettings = LimitSettings()
     access: AccessSettings = AccessSettings()
+    console: ConsoleSettings = ConsoleSettings()
     tls: TlsSettings = TlsSettings()
     fetch: FetchSettings = FetchSettings()
     encoder: EncoderSettings = EncoderSettings()
@@ -104,6 +118,9 @@ class Settings(BaseSettings):
     telemetry: TelemetrySettings = TelemetrySettings()
     health: HealthSettings = HealthSettings()
     quality: QualitySettings = QualitySettings()
+    queue: QueueSettings = QueueSettings()
+    webhook: WebhookSettings = WebhookSettings()
+    retention: RetentionSettings = RetentionSettings()
 
     @classmethod
     def settings_customise_sources(

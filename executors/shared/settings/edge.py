@@ -62,6 +62,19 @@ class AccessSettings(Section):
     """Age at which the keys of a URL or file are read again."""
 
 
+class ConsoleSettings(Section):
+    """The reviewers' console at `/console` of the HTTP port. See docs/console.md."""
+
+    enabled: bool = True
+    session_h: float = Field(12.0, gt=0, le=720)
+    """After which who signed in signs in again."""
+    idle_h: float = Field(2.0, gt=0, le=720)
+    """Likewise when nothing was asked for so long."""
+    https: bool = False
+    """A proxy in front speaks TLS: the session's cookie then goes over TLS alone, as it does where
+    the gateway itself has a certificate."""
+
+
 class TlsSettings(Section):
     """TLS on all three protocols, when a certificate is named. PEM files."""
 

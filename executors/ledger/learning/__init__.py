@@ -1,0 +1,1 @@
+"""What people's answers teach: lessons for the library, propagation, and estimates."""

@@ -1,0 +1,1 @@
+"""Signed messages to whoever must know what people settled."""
