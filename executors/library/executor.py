@@ -19,15 +19,15 @@ from adjudicate.errors import AdError, Code, ServiceError
 from executors.library.canary import check_version, try_search
 from executors.library.checks import check_case, problem_of
 from executors.library.counting import LibraryGauges, count_screened
+from executors.library.effect_endpoints import EffectRoom
 from executors.library.embeddings import EmbeddingStore, EncoderFacts
-from executors.library.exemplar_endpoints import MAX_PAGE, ExemplarRoom
+from executors.library.exemplar_endpoints import MAX_PAGE
 from executors.library.index import KEPT, FollowingIndex, make_indexes
 from executors.library.near import near_duplicates
-from executors.library.quality.endpoints import QualityRoom
+from executors.library.neighbour_endpoints import NeighbourRoom
 from executors.library.schema import VERSION
 from executors.library.screener import Screener
 from executors.library.shadow_counts import ShadowCounts
-from executors.library.threshold_endpoints import ThresholdRoom
 from executors.shared.health.checks import Check, writable
 from executors.shared.parameters import truth, whole_number
 from executors.shared.telemetry.tracing import batch_span, inside
@@ -38,7 +38,7 @@ STALE_POLL_S = 0.1
 """How often a library is looked at that lacks embeddings of an ad's encoder."""
 
 
-class Library(ExemplarRoom, ThresholdRoom, QualityRoom):
+class Library(NeighbourRoom, EffectRoom):
     """Screens cases against the exemplars, and keeps the exemplars."""
 
     room = "library"

@@ -21,6 +21,7 @@ def as_match(likeness: Likeness, thresholds: Thresholds) -> Match:
         category=entry.category,
         rule=entry.rule,
         polarity=entry.polarity,
+        severity=entry.severity,
         similarity=min(likeness.similarity, 1.0),
         signal=signal,
         # JSON has no infinity: 0 for a signal that is off.
@@ -36,6 +37,7 @@ def copy_match(copy: Copy, hash_distance: int) -> Match:
         category=entry.category,
         rule=entry.rule,
         polarity=entry.polarity,
+        severity=entry.severity,
         similarity=1 - copy.distance / HASH_BITS,
         signal="hash",
         threshold=1 - hash_distance / HASH_BITS,
@@ -47,6 +49,7 @@ def term_match(found: Found) -> Match:
     return Match(
         exemplar_id="",
         rule=found.rule.code,
+        severity=found.rule.severity,
         similarity=1.0,
         signal="term",
         threshold=1.0,

@@ -62,6 +62,11 @@ class ThresholdsInForce:
             self._warn_of_another(encoder_version)
         return found
 
+    @property
+    def last_encoder(self) -> str:
+        """The encoder version that was last asked for; before the first, the file's."""
+        return self._last_encoder
+
     def forget(self) -> None:
         """Read the table at the next call: this process has just changed it."""
         with self._lock:

@@ -14,17 +14,24 @@ from adjudicate.documents import Ad, Case, Decision, Lookup, Problem
 from adjudicate.errors import Code, RequestError, ServiceError
 from executors.gateway.caller import CALLER, SERVICE
 from executors.gateway.fetch.repeats import expect
+from executors.gateway.operations.appeals import AppealApi
+from executors.gateway.operations.audit import AuditApi
 from executors.gateway.operations.bodies import MAX_LIMIT, Body, items_of, page_of, plain, whole
+from executors.gateway.operations.learning import LearningApi
 from executors.gateway.operations.library import LibraryApi
 from executors.gateway.operations.models import ModelApi
 from executors.gateway.operations.moderations import ModerationApi
 from executors.gateway.operations.openai_embeddings import EmbeddingApi
 from executors.gateway.operations.openai_models import ModelListApi
 from executors.gateway.operations.quality import QualityApi
+from executors.gateway.operations.queue import QueueApi
 from executors.gateway.operations.rankings import RankingApi
+from executors.gateway.operations.records import RecordsApi
 from executors.gateway.operations.report import ReportApi
 from executors.gateway.operations.thresholds import ThresholdApi
+from executors.gateway.operations.webhooks import WebhookApi
 from executors.gateway.routing.rooms import REVIEW, Rooms
+from executors.shared.pictures import PictureStore
 from executors.shared.policy import Policy
 from executors.shared.settings import GatewaySettings
 
@@ -44,9 +51,11 @@ class Api:
         rooms: Rooms,
         settings: GatewaySettings,
         policy: Callable[[], Policy] = lambda: Policy.of(()),
+        pictures: PictureStore | None = None,
     ) -> None:
-        """`policy`: the one in force, for the names of its categories."""
+        """`policy`: the one in force; `pictures`: where those of ads are kept."""
         self._rooms = rooms
+        self.policy = policy
         self._settings = settings
         self.max_ads = settings.max_ads
         self.library = LibraryApi(rooms, settings)
@@ -54,6 +63,12 @@ class Api:
         self.ranking = RankingApi(rooms, settings)
         self.models = ModelApi(rooms)
         self.quality = QualityApi(rooms)
+        self.audit = AuditApi(rooms)
+        self.records = RecordsApi(rooms, pictures)
+        self.learning = LearningApi(rooms, policy, self.records.picture)
+        self.queue = QueueApi(rooms, policy, self.learning.undone)
+        self.appeals = AppealApi(rooms, policy)
+        self.webhooks = WebhookApi(rooms)
         self.reports = ReportApi(rooms)
         self.model_list = ModelListApi(rooms, self.models)
         self.moderations = ModerationApi(self.review, policy)

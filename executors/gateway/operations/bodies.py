@@ -61,8 +61,9 @@ def plain(doc: BaseDoc) -> Body:
     for nested in ("matches", "findings", "replicas"):
         for item in data.get(nested) or ():
             item.pop("id", None)
-    if isinstance(data.get("problem"), dict):
-        data["problem"].pop("id", None)
+    for nested in ("problem", "ruling"):
+        if isinstance(data.get(nested), dict):
+            data[nested].pop("id", None)
     if isinstance(doc, Problem) or "room" in data:
         data.pop("id", None)
     return data

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from docarray import BaseDoc, DocList
 
-from adjudicate.documents import Bank, Change, Exemplar, Lookup, Problem
+from adjudicate.documents import Bank, Case, Change, Exemplar, Lookup, Problem
 from adjudicate.errors import STATUS, Code, RequestError, ServiceError
 from executors.gateway.operations.bodies import Body, items_of, page_of, plain
 from executors.gateway.routing.rooms import Rooms
@@ -58,6 +59,20 @@ class LibraryApi:
         found = await self._one("/library/list", exemplar_id, Exemplar, {"image": True})
         return _without_embeddings(found)
 
+    async def picture(self, exemplar_id: str) -> bytes:
+        """The bytes of its picture. Raises `RequestError` `not_found`, also where it has none."""
+        found = await self._one("/library/list", exemplar_id, Exemplar, {"image": True})
+        if found.image is None:
+            raise RequestError(Code.NOT_FOUND, f"exemplar {exemplar_id[:50]!r} has no picture")
+        return bytes(found.image)
+
+    async def some(self, ids: Sequence[str]) -> Body:
+        """`{"exemplars": […]}` of these ids without pictures, in their order; one that is not held
+        has its problem."""
+        asked = DocList[Lookup]([Lookup(id=one) for one in ids])
+        found = await self._rooms.post("/library/list", asked, Exemplar) if ids else []
+        return {"exemplars": [_without_embeddings(exemplar) for exemplar in found]}
+
     async def set(self, exemplar_id: str, body: Body) -> Body:
         """`{enabled?, bank?, category?, rule?, severity?, polarity?, note?, by?, why?}` → the
         exemplar as it is now. Raises `RequestError` `not_found` or `invalid_field`."""
@@ -86,6 +101,21 @@ class LibraryApi:
         found = await self._rooms.post("/library/changes", asked, Change, parameters=page_of(query))
         return {"changes": [plain(_sound(change)) for change in found]}
 
+    async def near(self, ids: Sequence[str], query: Body) -> Body:
+        """`{limit?, copies?}` → `{"near": [{exemplar_id, matches, problem}]}`, in the order of the
+        ids: the exemplars that are like each; with `copies` those alone that are almost copies."""
+        asked = DocList[Lookup]([Lookup(id=one) for one in ids])
+        parameters = _given(query, ("limit", "copies"))
+        found = await self._rooms.post("/library/near", asked, Case, parameters=parameters)
+        return {"near": [_near(case) for case in found]}
+
+    async def near_one(self, exemplar_id: str, query: Body) -> Body:
+        """As `near`, of one. Raises `RequestError` `not_found` or `invalid_field`."""
+        asked = await self._one(
+            "/library/near", exemplar_id, Case, _given(query, ("limit", "copies"))
+        )
+        return _near(asked)
+
     async def _all(self, endpoint: str, kind: type[BaseDoc], parameters: Body) -> list[Any]:
         asked = DocList[Lookup]([Lookup(id="")])
         found = await self._rooms.post(endpoint, asked, kind, parameters=parameters)
@@ -97,6 +127,11 @@ class LibraryApi:
         if not found:
             raise RequestError(Code.NOT_FOUND, f"there is nothing by the id {name[:50]!r}")
         return _sound(found[0])
+
+
+def _near(case: Case) -> Body:
+    data = plain(case)
+    return {"exemplar_id": case.id, "matches": data["matches"], "problem": data["problem"]}
 
 
 def _given(body: Body, names: tuple[str, ...]) -> Body:

@@ -27,19 +27,20 @@ class QualityApi:
 
     async def figures(self, query: Body) -> Body:
         """`{hours?}` → a `Quality`."""
-        asked = Quality(hours=_hours(query))
+        asked = Quality(hours=hours_of(query))
         return _without_id(await self._one("/quality", asked, Quality))
 
     async def set_reference(self, body: Body) -> Body:
         """`{hours?, note?, by?}` → the `Reference` that counts from now on."""
         fields = {name: _text(body, key) for key, name in _REFERENCE.items()}
-        asked = Reference(hours=_hours(body), **fields)
+        asked = Reference(hours=hours_of(body), **fields)
         return _without_id(await self._one("/quality/reference", asked, Reference))
 
     async def verdict(self, decision_id: str, body: Body) -> Body:
         """`{verdict, by, note?}` → the `PersonVerdict` as it is held."""
         asked = PersonVerdict(id=decision_id, **{name: _text(body, name) for name in _VERDICT})
-        return await self._one("/decision/verdict", asked, PersonVerdict)
+        answer = await self._one("/decision/verdict", asked, PersonVerdict)
+        return {name: value for name, value in answer.items() if name != "caller"}
 
     async def _one(self, endpoint: str, asked: Any, kind: Any) -> Body:
         (answer,) = await self._rooms.post(endpoint, DocList[kind]([asked]), kind)
@@ -59,7 +60,8 @@ def _without_id(value: Any) -> Any:
     return value
 
 
-def _hours(body: Body) -> float:
+def hours_of(body: Body) -> float:
+    """The `hours` of a body or query, 0 where it says none. Raises `RequestError`."""
     value = body.get("hours") if isinstance(body, dict) else None
     if value is None:
         return 0.0

@@ -9,7 +9,9 @@ from adjudicate.errors import Code
 from adjudicate.report.model import Report
 from executors.gateway.operations.bodies import MAX_LIMIT
 from executors.gateway.protocols import examples
+from executors.gateway.protocols.learning_schemas import LEARNING_SCHEMAS
 from executors.gateway.protocols.openai_schemas import OPENAI_SCHEMAS
+from executors.gateway.protocols.record_schemas import RECORD_SCHEMAS
 from executors.gateway.protocols.schemas import (
     ID,
     NUMBERS,
@@ -27,12 +29,14 @@ from executors.gateway.protocols.schemas import (
     taken,
     taken_of,
 )
+from executors.gateway.protocols.work_schemas import WORK_SCHEMAS
 from executors.shared.quality.windows import MOST_HOURS
 
 _NESTED = ("id",)  # only Jina needs it
 _BY = {**TEXT, "description": "Who does it; goes into the log."}
 _WHY = {**TEXT, "description": "Why; goes into the log."}
 _OBJECT: Schema = {"type": "object"}
+_FACT: Schema = {"type": ["string", "number", "boolean"]}
 _TEMPLATE = {
     **TEXT,
     "description": "Each candidate's text is put in its `{}`.",
@@ -109,6 +113,7 @@ SCHEMAS: dict[str, Schema] = {
             outcome=one_of(get_args(docs.Outcome)),
             matches=list_of("Match"),
             findings=list_of("Finding"),
+            ruling=maybe(ref("Ruling")),
         ),
         "examples": [examples.DECISION],
     },
@@ -174,6 +179,12 @@ SCHEMAS: dict[str, Schema] = {
     ),
     "Exemplars": _page("exemplars", "Exemplar"),
     "Exemplar": answered_of(docs.Exemplar, ("image_embedding", "text_embedding")),
+    "Near": answered(
+        "The exemplars that are like one, almost copies first.",
+        exemplar_id=TEXT,
+        matches=list_of("Match"),
+        problem=maybe(ref("ItemProblem")),
+    ),
     "Held": taken(
         "Contents to look for.",
         ("hashes",),
@@ -254,8 +265,15 @@ SCHEMAS: dict[str, Schema] = {
         note=maybe(TEXT),
     ),
     "PersonVerdict": answered_of(
-        docs.PersonVerdict, ("problem",), verdict=one_of(get_args(docs.PersonsVerdict))
+        docs.PersonVerdict, ("problem", "caller"), verdict=one_of(get_args(docs.PersonsVerdict))
     ),
+    "AuditEntries": _page("entries", "AuditEntry"),
+    "AuditEntry": answered_of(
+        docs.AuditEntry,
+        ("id", "problem"),
+        facts={**_OBJECT, "additionalProperties": maybe(_FACT)},
+    ),
+    "AuditCheck": answered_of(docs.AuditCheck, ("id", "problem")),
     "Status": _page("rooms", "RoomStatus"),
     "RoomStatus": answered_of(docs.RoomStatus, ("id",), replicas=list_of("ReplicaHealth")),
     "ReplicaHealth": answered_of(
@@ -270,5 +288,8 @@ SCHEMAS: dict[str, Schema] = {
         rooms=list_of(answered("Whether one does.", room=TEXT, ready=TRUTH)),
     ),
     **of_model(Report),
+    **RECORD_SCHEMAS,
+    **WORK_SCHEMAS,
+    **LEARNING_SCHEMAS,
     **OPENAI_SCHEMAS,
 }

@@ -6,13 +6,16 @@ from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from executors.gateway.access.asgi import PROBES
+from executors.gateway.access.asgi import CONSOLE, PROBES
 from executors.gateway.protocols.pages import ASSETS, DOCS
 from executors.gateway.telemetry.asked import asked
 
+_FILES = (f"{ASSETS}/", f"{CONSOLE}/static/")
+
 
 class Counted:
-    """An ASGI application round another. Probes and the pages of the docs do not count."""
+    """An ASGI application round another. Probes, the pages of the docs and the console's files do
+    not count."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -30,4 +33,4 @@ class Counted:
 
 
 def _is_no_request(path: str) -> bool:
-    return path in PROBES or path in (DOCS, "/openapi.json") or path.startswith(f"{ASSETS}/")
+    return path in PROBES or path in (DOCS, "/openapi.json") or path.startswith(_FILES)

@@ -45,6 +45,7 @@ DECISION: Example = {
             "category": "cure",
             "rule": "US-FTC",
             "polarity": "violation",
+            "severity": "high",
             "similarity": 0.93,
             "signal": "text",
             "threshold": 0.84,
@@ -70,4 +71,5 @@ DECISION: Example = {
     "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
     "timings": {"encoder": 21.4, "library": 1.3, "judge": 412.0},
     "decided_at": "2026-03-01T09:30:00.125+00:00",
+    "ruling": None,
 }

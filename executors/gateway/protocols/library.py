@@ -34,6 +34,9 @@ By = Annotated[str, Query(description="Who does it; goes into the log.")]
 Why = Annotated[str, Query(description="Why; goes into the log.")]
 Exemplar = Annotated[str, Query(description="Of this exemplar and its bank; empty for all.")]
 
+NearLimit = Annotated[int, Query(ge=1, le=50, description="How many of each signal, at most.")]
+Copies = Annotated[bool, Query(description="Only those that are almost copies.")]
+
 
 def add_library_routes(
     app: FastAPI, api: LibraryApi, reader: Reader, answer: Callable[[Body], Response]
@@ -155,6 +158,23 @@ def _add_single_exemplars(
     )
     async def library_get(exemplar_id: ExemplarId) -> Response:
         return answer(await api.get(exemplar_id))
+
+    @app.get(
+        "/v1/library/{exemplar_id:exemplar}/near",
+        **told(
+            "library",
+            "Exemplars that are like this one, and which of them are almost copies",
+            endpoint="/library/near",
+            gives="Near",
+            refuses=[Code.NOT_FOUND, Code.INVALID_FIELD],
+            description="Pictures are compared with pictures, texts with texts. A match's "
+            "`threshold` is where it is almost a copy.",
+        ),
+    )
+    async def library_near(
+        exemplar_id: ExemplarId, limit: NearLimit = 8, copies: Copies = False
+    ) -> Response:
+        return answer(await api.near_one(exemplar_id, {"limit": limit, "copies": copies}))
 
     @app.patch(
         "/v1/library/{exemplar_id:exemplar}",

@@ -35,10 +35,16 @@ TAGS = {
     "review": "Ads in, decisions with evidence out.",
     "embeddings": "What the encoder and the library say, without a decision.",
     "decisions": "Read decisions back.",
+    "records": "What is on record: case files, searches, pictures, export, erasure.",
     "library": "Known violations and look-alikes, their banks, and who changed them.",
     "thresholds": "At which similarity an ad is flagged: versions, shadow, roll back.",
     "models": "Which model judges.",
+    "queue": "Cases that people decide: claims, answers, undo.",
+    "appeals": "What is held against decisions, and what became of it.",
+    "webhooks": "Messages to whoever must know what people settled.",
+    "learning": "What people's answers teach: exemplars, near-duplicates, estimates.",
     "quality": "How good the decisions are over time: drift, misses, agreement.",
+    "audit": "Who did what, and the proof that nobody changed it since.",
     "openai": "The same for OpenAI's clients: set their base URL to this service's /v1.",
     "service": "Whether the service is well, and what it runs.",
 }
@@ -64,16 +70,19 @@ def told(
     form: Schema | None = None,
     refuses: Iterable[Code] = (),
     description: str = "",
+    file: str = "",
 ) -> dict[str, Any]:
     """What a route's decorator is given, so that OpenAPI says it.
 
     `gives` and `takes` name components; an empty `gives` is an answer without a body. `form` is the
     schema of a body as `multipart/form-data`. `endpoint` is what the route asks the rooms, by which
     the door knows the scope; without one the route is open to all. `refuses` are codes beside
-    those that any such route may answer with.
+    those that any such route may answer with. `file` is the media type of an answer that is no
+    JSON.
     """
     codes = [*(_ANY_REQUEST if endpoint else ()), *(_ANY_BODY if takes else ()), *refuses]
     mark: dict[str, Any] = {"gives": gives, "codes": [str(code) for code in codes], "scopes": []}
+    mark["file"] = file
     said = [description] if description else []
     if endpoint:
         mark["scopes"] = [str(scope) for scope in NEEDS[endpoint]]
@@ -124,7 +133,7 @@ def _completed(spec: dict[str, Any]) -> dict[str, Any]:
             responses = operation["responses"]
             responses.pop("422", None)  # FastAPI's own; what it refuses is a problem of ours
             success = next(status for status in responses if status.startswith("2"))
-            responses[success] = _success(mark["gives"])
+            responses[success] = _success(mark["gives"], mark["file"])
             for code in map(Code, mark["codes"]):
                 refusals[STATUS[code].http].add(code)
                 name = f"Problem{STATUS[code].http}"
@@ -145,7 +154,9 @@ def _completed(spec: dict[str, Any]) -> dict[str, Any]:
     return spec
 
 
-def _success(gives: str) -> Schema:
+def _success(gives: str, file: str) -> Schema:
+    if file:
+        return {"description": "The file.", "content": {file: {"schema": {}}}}
     if not gives:
         return {"description": "Done."}
     description = SCHEMAS[gives]["description"]

@@ -19,7 +19,9 @@ def operations_of(api: Api) -> dict[str, Operation]:
     not known.
     """
     library, thresholds, models = api.library, api.thresholds, api.models
-    quality = api.quality
+    quality, records = api.quality, api.records
+    learning = api.learning
+    queue, appeals, webhooks = api.queue, api.appeals, api.webhooks
     return {
         "embed": _takes("Embed", api.embed),
         "rank": _takes("Rank", api.ranking.rank),
@@ -43,8 +45,38 @@ def operations_of(api: Api) -> dict[str, Operation]:
         "decision": lambda body: api.decision(id_of(body)),
         "decisions": api.decisions,
         "decision.verdict": _takes_id("GiveVerdict", quality.verdict),
+        "queue": queue.list,
+        "queue.counts": queue.counts,
+        "queue.get": lambda body: queue.get(id_of(body)),
+        "queue.claim": _takes("ClaimCase", queue.claim),
+        "queue.release": _takes("ReleaseCase", queue.release),
+        "queue.review": _takes("AnswerCase", queue.review),
+        "queue.undo": _takes("UndoAnswer", queue.undo),
+        "appeals": appeals.list,
+        "appeals.get": lambda body: appeals.get(id_of(body)),
+        "appeals.open": _takes_id("OpenAppeal", appeals.open),
+        "appeals.decide": _takes_id("DecideAppeal", appeals.decide),
+        "webhooks": webhooks.list,
+        "webhooks.retry": _takes("RetryWebhook", webhooks.retry),
+        "webhooks.test": _takes("TestWebhook", lambda body: webhooks.test()),
+        "learning": learning.figures,
+        "learning.teach": _takes_id("TeachExemplar", learning.teach),
+        "learning.forget": lambda body: learning.forget(id_of(body), body),
+        "learning.threshold": learning.effect,
+        "propagations": learning.propagations,
+        "propagations.get": lambda body: learning.propagation(id_of(body)),
+        "propagations.add": _takes("Propagate", learning.propagate),
+        "propagations.undo": _takes_id("UndoPropagation", learning.undo),
+        "overview": learning.overview,
         "quality": quality.figures,
         "quality.reference": _takes("SetReference", quality.set_reference),
+        "audit.list": api.audit.list,
+        "audit.verify": api.audit.verify,
+        "records.case": lambda body: records.case(id_of(body)),
+        "records.search": _takes("SearchDecisions", records.search),
+        "records.export": _takes("ExportDecisions", records.export),
+        "records.erase": _takes("Erase", records.erase),
+        "records.expire": _takes("Expire", records.expire),
         "status": lambda body: api.status(),
         "report": api.reports.report,
     }

@@ -17,12 +17,13 @@ from opentelemetry.semconv.attributes.url_attributes import URL_SCHEME
 from opentelemetry.trace import Span, SpanKind
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from executors.gateway.access.asgi import PROBES
+from executors.gateway.access.asgi import CONSOLE, PROBES
 from executors.gateway.protocols.pages import ASSETS, DOCS
 from executors.gateway.telemetry.tracing import known_by, leave_out, request_span
 from executors.shared.telemetry.spans import Form, OpenSpan
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_FILES = (f"{ASSETS}/", f"{CONSOLE}/static/")
 _NOISE = PROBES | {DOCS, "/openapi.json", "/v1/status", "/v1/report"}
 
 
@@ -89,7 +90,7 @@ def _noting(span: Span, send: Send) -> Send:
 
 
 def _is_noise(path: str) -> bool:
-    return path.rstrip("/") in _NOISE or path in _NOISE or path.startswith(f"{ASSETS}/")
+    return path.rstrip("/") in _NOISE or path in _NOISE or path.startswith(_FILES)
 
 
 def _traceparent(scope: Scope) -> str | None:

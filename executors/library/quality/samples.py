@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -48,6 +49,8 @@ SAMPLES = Table(
     # `[K] float16`, see projection.py.
     Column("image_sketch", LargeBinary),
     Column("text_sketch", LargeBinary),
+    # JSON, the highest cosine with a violation by signal and category; null where nobody asked.
+    Column("categories", Text),
     Index("quality_samples_window", "encoder_version", "at"),
 )
 
@@ -82,6 +85,8 @@ class Sample:
     """The highest with a violation, of the signals that the ad and the library have."""
     image_sketch: Sketch | None
     text_sketch: Sketch | None
+    categories: dict[Signal, dict[str, float]] | None = None
+    """As `cosines`, of each category alone; None where that is not known."""
 
 
 class SampleStore:
@@ -156,6 +161,7 @@ def _row(sample: Sample) -> dict[str, Any]:
         **{name: sample.cosines.get(signal) for signal, name in _COSINES.items()},
         "image_sketch": _bytes(sample.image_sketch),
         "text_sketch": _bytes(sample.text_sketch),
+        "categories": None if sample.categories is None else json.dumps(sample.categories),
     }
 
 
@@ -168,6 +174,7 @@ def _sample(row: Row[Any]) -> Sample:
         {signal: cosine for signal, cosine in cosines.items() if cosine is not None},
         _sketch(row.image_sketch),
         _sketch(row.text_sketch),
+        None if row.categories is None else json.loads(row.categories),
     )
 
 

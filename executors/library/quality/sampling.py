@@ -21,6 +21,9 @@ from executors.shared.telemetry.catalogue import SIMILARITY
 MOST_WINDOWS = 16
 """Windows of a long copy that are kept: they bound what a sample takes in memory."""
 
+MOST_CATEGORIES = 32
+"""Categories that samples are measured against one by one: each takes a search of its own."""
+
 
 @dataclass(frozen=True)
 class Drawn:
@@ -81,6 +84,7 @@ def _measured(drawn: Sequence[Drawn], snapshot: Snapshot) -> list[Sample]:
     for signal in SIGNALS if violations.any() else ():
         for at, cosine in _highest(drawn, signal, snapshot, violations):
             cosines[at][signal] = cosine
+    categories = _categories(drawn, snapshot, violations)
     return [
         Sample(
             one.at,
@@ -89,9 +93,27 @@ def _measured(drawn: Sequence[Drawn], snapshot: Snapshot) -> list[Sample]:
             found,
             None if one.image is None else sketch_of(one.image),
             None if one.text is None else sketch_of(one.text),
+            None if categories is None else categories[at],
         )
-        for one, found in zip(drawn, cosines, strict=True)
+        for at, (one, found) in enumerate(zip(drawn, cosines, strict=True))
     ]
+
+
+def _categories(
+    drawn: Sequence[Drawn], snapshot: Snapshot, violations: Mask
+) -> list[dict[Signal, dict[str, float]]] | None:
+    """Of each ad by signal and category the highest cosine; None for too many categories."""
+    held = np.unique(snapshot.category_of[violations]) if violations.any() else ()
+    if len(held) > MOST_CATEGORIES:
+        return None
+    found: list[dict[Signal, dict[str, float]]] = [{} for _ in drawn]
+    for category in held:
+        mask = violations & (snapshot.category_of == category)
+        name = snapshot.categories[int(category)]
+        for signal in SIGNALS:
+            for at, cosine in _highest(drawn, signal, snapshot, mask):
+                found[at].setdefault(signal, {})[name] = round(cosine, 4)
+    return found
 
 
 def _highest(

@@ -14,7 +14,7 @@ from adjudicate.documents import Case, Drift, Quality, Reference
 from adjudicate.errors import AdError, Code
 from executors.library.index import FollowingIndex
 from executors.library.quality.drift import drifts, reference_content
-from executors.library.quality.samples import SampleStore
+from executors.library.quality.samples import Sample, SampleStore
 from executors.library.quality.sampling import Sampler
 from executors.shared.quality.refreshing import Refreshing
 from executors.shared.quality.windows import window_hours
@@ -96,6 +96,18 @@ class DriftWatch:
         row = self._store.reference(encoder)
         assert row is not None
         return _document(row)
+
+    def sampled(self, hours: float) -> tuple[str, list[Sample]]:
+        """The newest encoder version, empty without a sample, and its sample of the last hours, up
+        to this moment.
+
+        Raises `AdError` `invalid_field` for a window that cannot be.
+        """
+        self._store.add(self._sampler.measured())
+        encoder, _ = self._store.newest()
+        now = datetime.now(UTC)
+        since = _iso(now - timedelta(hours=window_hours(hours, self._settings.window_h)))
+        return encoder, self._store.window(encoder, since, _iso(now))[1]
 
     def indexes(self) -> list[tuple[float, dict[str, str]]]:
         """The latest PSI of each feature, for the metrics."""

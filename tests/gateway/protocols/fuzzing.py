@@ -18,6 +18,8 @@ OF_ITEMS = {
 
 OF_FIELDS_TOGETHER = {
     *(("GET", "/v1/library"), ("PATCH", "/v1/library/{exemplar_id}")),
+    *(("POST", "/v1/records/search"), ("POST", "/v1/records/export")),
+    ("POST", "/v1/records/erase"),
     *(("POST", "/v1/moderations"), ("POST", "/v1/embeddings"), ("GET", "/v1/report")),
 }
 """Where a field goes only with another, or at least one must be there: no schema says so."""

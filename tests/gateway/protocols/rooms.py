@@ -10,6 +10,8 @@ from docarray import DocList
 
 from adjudicate.documents import (
     Ad,
+    AuditCheck,
+    AuditEntry,
     Bank,
     Candidate,
     Case,
@@ -35,6 +37,9 @@ from adjudicate.errors import AdjudicateError, Code, RequestError, ServiceError
 from adjudicate.report.window import Window
 from executors.gateway.caller import OPEN
 from executors.gateway.door import Door
+from tests.gateway.protocols.learning_rooms import LEARNING_ANSWERS
+from tests.gateway.protocols.record_rooms import RECORD_ANSWERS
+from tests.gateway.protocols.work_rooms import WORK_ANSWERS
 
 KNOWN = "known"
 """The only id that finds something; with a slash in it, `known/2`."""
@@ -186,6 +191,12 @@ _ANSWERS: dict[str, Any] = {
     "/library/banks": lambda docs: [Bank(name="main")],
     "/library/bank": lambda docs: [Bank(name=one.id) for one in docs],
     "/library/changes": lambda docs: [Change(exemplar_id=one.id, what="added") for one in docs],
+    "/library/near": lambda docs: [
+        Case(id=one.id, matches=DocList[Match]([_match()]))
+        if _is_known(one)
+        else Case(id=one.id, problem=_problem())
+        for one in docs
+    ],
     "/thresholds/list": lambda docs: [
         _version(one) if not one.id or _is_known(one) else ThresholdVersion(problem=_problem())
         for one in docs
@@ -197,6 +208,16 @@ _ANSWERS: dict[str, Any] = {
         Reference(hours=one.hours or 24.0, ads=200, created_by=one.created_by) for one in docs
     ],
     "/decision/verdict": _set(_verdict, PersonVerdict),
+    **RECORD_ANSWERS,
+    **WORK_ANSWERS,
+    **LEARNING_ANSWERS,
+    "/audit/list": lambda docs: [
+        AuditEntry(
+            number=7, at="2025-06-01", what="reviewed", facts='{"answer":"skip"}', by=d.actor
+        )
+        for d in docs
+    ],
+    "/audit/verify": lambda docs: [AuditCheck(whole=True, entries=7, head="a" * 64) for _ in docs],
     "/models/list": lambda docs: [_model(one) for one in docs],
     "/models/load": _set(_model, ModelVersion),
     "/decision": lambda docs: [
