@@ -40,13 +40,46 @@ NEEDS: dict[str, tuple[Scope, ...]] = {
     "/library/banks": READS_LIBRARY,
     "/library/bank": (Scope.LIBRARY,),
     "/library/changes": READS_LIBRARY,
+    "/library/near": READS_LIBRARY,
     "/thresholds/list": READS_LIBRARY,
     "/thresholds/add": (Scope.LIBRARY,),
     "/thresholds/set": (Scope.LIBRARY,),
+    "/queue/list": READS,
+    "/queue/counts": READS,
+    "/queue/claim": WORKS,
+    "/queue/release": WORKS,
+    "/queue/review": WORKS,
+    "/queue/undo": WORKS,
+    "/appeals/add": (Scope.REVIEW, *WORKS),
+    "/appeals/list": READS_DECISIONS,
+    "/appeals/decide": WORKS,
+    "/webhooks/list": (*LEADS, *AUDITS),
+    "/webhooks/retry": LEADS,
+    "/webhooks/test": LEADS,
+    "/learning/lesson": WORKS,
+    "/learning/preview": WORKS,
+    "/learning/apply": WORKS,
+    "/learning/undo": WORKS,
+    "/learning/propagations": READS,
+    "/learning/figures": READS,
+    "/overview": READS,
+    "/thresholds/effect": READS_LIBRARY,
+    "/audit/list": AUDITS,
+    "/audit/verify": AUDITS,
+    "/hash": READS_DECISIONS,
+    "/case": READS,
+    "/picture": READS,
+    "/decisions/search": READS,
+    "/decisions/export": (*AUDITS, *LEADS),
+    "/erase": (Scope.ADMIN,),
+    "/expire": (Scope.ADMIN,),
     "/models/list": (Scope.ADMIN,),
     "/models/load": (Scope.ADMIN,),
 }
 """The scopes that an endpoint takes, any of them. One that is not listed takes `admin`."""
+
+INTERNAL = frozenset({"/audit/add", "/learning/taught", "/learning/forgotten"})
+"""Endpoints that the gateway asks by itself. To whoever else asks they do not exist."""
 
 _ENTERED: ContextVar[bool] = ContextVar("entered", default=False)
 
@@ -112,8 +145,12 @@ class Door:
             finally:
                 _ENTERED.set(False)
 
+    def who(self) -> Caller | None:
+        """Who asks in the current context; None: nobody has been let in."""
+        return CALLER.get() or self._default
+
     def _caller(self) -> Caller:
-        caller = CALLER.get() or self._default
+        caller = self.who()
         if caller is None:
             raise RequestError(Code.UNAUTHENTICATED)
         if self._access is not None:

@@ -12,6 +12,7 @@ from executors.gateway.access.authenticator import HOW_TO_MAKE_A_KEY, open_authe
 from executors.gateway.access.binding import bind_address
 from executors.gateway.access.tls import open_tls
 from executors.gateway.caller import OPEN
+from executors.gateway.console.opening import open_console
 from executors.gateway.door import Door
 from executors.gateway.fetch.fetching import open_fetching
 from executors.gateway.health.gateway import GatewayHealth
@@ -26,6 +27,7 @@ from executors.gateway.routing.sending import Sending
 from executors.gateway.routing.walls import use_real_documents
 from executors.gateway.servers import Edge
 from executors.shared.packing import pack_once
+from executors.shared.pictures import open_pictures
 from executors.shared.pings import answer_pings
 from executors.shared.policies import Policies
 from executors.shared.process import (
@@ -81,9 +83,13 @@ class AdGateway(CompositeBaseServer, BaseGateway):
         Sending(pool, self._names.refresh)
         rooms.health = self._health
         policies = Policies(settings.policies, settings.policy_poll_s)
-        api = Api(rooms, settings.gateway, lambda: policies.current)
+        pictures = open_pictures(settings)
+        rooms.keep_pictures(pictures, settings.keep_pictures)
+        api = Api(rooms, settings.gateway, lambda: policies.current, pictures)
         tls = open_tls(settings.tls)
-        return Edge(settings, api, limits, authenticator, tls, self._health.service), rooms
+        console = open_console(settings, api, authenticator, lambda: policies.current)
+        service = self._health.service
+        return Edge(settings, api, limits, authenticator, tls, service, console), rooms
 
     async def setup_server(self) -> None:
         """Begin to follow who may ask, then listen."""
@@ -105,4 +111,6 @@ class AdGateway(CompositeBaseServer, BaseGateway):
         await self._edge.limits.close()
         if self._edge.authenticator is not None:
             await self._edge.authenticator.stop()
+        if self._edge.console is not None:
+            self._edge.console.close()
         await asyncio.to_thread(self._telemetry.close)

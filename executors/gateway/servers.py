@@ -15,6 +15,7 @@ from executors.gateway.access.authenticator import Authenticator
 from executors.gateway.access.denying import DenyingWebSocket
 from executors.gateway.access.grpc import GrpcGuard, GuardedGrpcServer
 from executors.gateway.access.tls import Tls
+from executors.gateway.console.console import Console, add_console
 from executors.gateway.health.service import HealthService
 from executors.gateway.limits.callers import CallerLimits
 from executors.gateway.limits.calls import CallLimits, options
@@ -44,6 +45,8 @@ class Edge:
     tls: Tls | None
     health: HealthService = field(default_factory=HealthService)
     """Of gRPC."""
+    console: Console | None = None
+    """None: there is none."""
 
     def server(self, **kwargs: Any) -> BaseServer:
         """The server of a protocol; `kwargs` are those that Jina makes for it."""
@@ -66,7 +69,8 @@ class Edge:
 
     def guarded(self, app: Any, *, docs: bool = False) -> HttpGuard:
         """The application behind the guard; `docs`: with the pages that describe it before."""
-        return HttpGuard(app, authenticator=self.authenticator, docs=docs)
+        sessions = self.console.sessions if self.console else None
+        return HttpGuard(app, authenticator=self.authenticator, docs=docs, sessions=sessions)
 
 
 class HttpServer(FastAPIBaseServer):
@@ -82,6 +86,8 @@ class HttpServer(FastAPIBaseServer):
         """The FastAPI application behind its guard."""
         edge, settings = self._edge, self._edge.settings
         app = create_app(edge.api, settings.gateway.max_request_bytes)
+        if edge.console is not None:
+            add_console(app, edge.console)
         app.add_middleware(Intake, limits=edge.limits, settings=settings.limits)
         guarded = edge.guarded(app, docs=settings.access.docs)
         counted = Counted(OpenAiErrors(guarded))

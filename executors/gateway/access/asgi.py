@@ -17,6 +17,7 @@ from executors.gateway.access.credentials import (
     without_credentials,
 )
 from executors.gateway.access.loopback import refuse_strangers
+from executors.gateway.access.sessions import Sessions
 from executors.gateway.caller import CALLER, OPEN, Caller
 from executors.gateway.caller import PROTOCOL as SPOKEN
 from executors.gateway.protocols.pages import PAGES
@@ -30,6 +31,9 @@ Send = Callable[[Message], Awaitable[None]]
 
 PROBES = frozenset({"/", "/health"})
 """Probes read and do no more. A WebSocket at `/` is one of Jina's clients: no probe."""
+CONSOLE = "/console"
+SESSION = "adjudicate.session"
+"""In the scope of the console's requests: the `Session`, or None for who has not signed in."""
 _READS = ("GET", "HEAD")
 
 POLICY_VIOLATION = 1008
@@ -47,16 +51,24 @@ class HttpGuard:
     """Lets in who has a key or a token, as `CALLER`; where access is open, who is on this machine.
 
     Whoever is refused gets problem details, 401 or 403, before any of the body is read; a
-    WebSocket's handshake is answered the same.
+    WebSocket's handshake is answered the same. The console's pages, and they alone, know a caller
+    by the cookie of a session; without one they ask for a key themselves.
     """
 
     def __init__(
-        self, app: Application, authenticator: Authenticator | None, *, docs: bool = False
+        self,
+        app: Application,
+        authenticator: Authenticator | None,
+        *,
+        docs: bool = False,
+        sessions: Sessions | None = None,
     ) -> None:
         """`authenticator`: None where access is open. `docs`: whether the pages that describe the
-        routes are for everybody, as a browser opens them."""
+        routes are for everybody, as a browser opens them. `sessions`: of the console, where there
+        is one and people sign in to it."""
         self._app = app
         self._authenticator = authenticator
+        self._sessions = sessions
         self._exempt = PROBES | PAGES if docs else PROBES
 
     @property
@@ -80,6 +92,8 @@ class HttpGuard:
             await _refuse(scope, receive, send, problem(error))
             return
         passed = {**scope, "headers": without_credentials(scope["headers"])}
+        if self._sessions is not None:
+            passed["headers"] = self._sessions.without_cookie(passed["headers"])
         if scope["type"] == "websocket":
             send = _with_subprotocol(scope, send)
             offers = scope["subprotocols"]
@@ -101,9 +115,19 @@ class HttpGuard:
             return OPEN
         if scope["type"] == "http" and scope["path"] in self._exempt and scope["method"] in _READS:
             return None
+        if self._sessions is not None and is_console(scope):
+            session = await self._sessions.find(scope["headers"])
+            scope[SESSION] = session
+            return None if session is None else session.caller
         offers = scope.get("subprotocols") or []
         credential = credential_of(scope["headers"], offers)
         return await self._authenticator.authenticate(credential)
+
+
+def is_console(scope: Scope) -> bool:
+    """Whether a request is for a page of the console."""
+    path = scope["path"]
+    return scope["type"] == "http" and (path == CONSOLE or path.startswith(f"{CONSOLE}/"))
 
 
 def _with_subprotocol(scope: Scope, send: Send) -> Send:

@@ -41,7 +41,11 @@ def credential_of(headers: Headers, subprotocols: Sequence[str] = ()) -> str:
         )
     if len(found) > 1:
         raise _refusal("The request names more than one key.")
-    (credential,) = found
+    return check_credential(found[0])
+
+
+def check_credential(credential: str) -> str:
+    """The key or token itself. Raises `RequestError` `unauthenticated` for what can be none."""
     if len(credential) > MAX_CHARACTERS:
         raise _refusal(f"The key or token has more than {MAX_CHARACTERS:,} characters.")
     if not _TOKEN.fullmatch(credential):

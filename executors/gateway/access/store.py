@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Column, Integer, MetaData, Row, String, Table, Text, insert, select, update
+from sqlalchemy import (
+    Column,
+    Connection,
+    Integer,
+    MetaData,
+    Row,
+    String,
+    Table,
+    Text,
+    insert,
+    select,
+    update,
+)
 
 from adjudicate.errors import Code, RequestError
 from executors.gateway.access.keys import ApiKey, make_key, moment, seconds_of
+from executors.gateway.access.session_store import sessions_table
 from executors.gateway.caller import Scope
 from executors.shared.database import open_database, upsert, writing
 
@@ -41,12 +54,27 @@ VERSION = Table(
     Column("version", Integer, nullable=False),
 )
 
+SESSIONS = sessions_table(METADATA)
+"""Of the console; see `sessions.Sessions`."""
+
+
+Note = Callable[[Connection, str, str, Mapping[str, str]], None]
+"""Takes what was done, the id of the key, and facts."""
+
+
+def _nowhere(connection: Connection, what: str, key_id: str, facts: Mapping[str, str]) -> None:
+    """For whoever makes keys where there is no trail of it."""
+
 
 class KeyStore:
     """The keys. One is made and revoked, never changed and never deleted: decisions name it."""
 
-    def __init__(self, url: str) -> None:
-        """Raises `ConfigurationError` when the database cannot be opened."""
+    def __init__(self, url: str, note: Note | None = None) -> None:
+        """`note` is told of each change, in its transaction, and may refuse it by raising.
+
+        Raises `ConfigurationError` when the database cannot be opened.
+        """
+        self._note = note or _nowhere
         self._engine = open_database(url, METADATA)
         with writing(self._engine) as connection:
             first = upsert(connection, VERSION).values(id=1, version=0)
@@ -75,6 +103,8 @@ class KeyStore:
         with writing(self._engine) as connection:
             connection.execute(insert(KEYS).values(**_values(key)))
             connection.execute(_MOVE)
+            facts = {"scopes": " ".join(sorted(allowed)), "expires": moment(key.expires)}
+            self._note(connection, "key_created", key.id, facts)
         return key, text
 
     def revoke(self, key_id: str) -> ApiKey:
@@ -86,6 +116,7 @@ class KeyStore:
                 update(KEYS).where(still).values(revoked=moment(time.time()))
             ).rowcount:
                 connection.execute(_MOVE)
+                self._note(connection, "key_revoked", key_id, {})
             row = connection.execute(select(KEYS).where(this)).first()
         if row is None:
             raise RequestError(Code.NOT_FOUND, f"there is no key {key_id[:50]!r}")

@@ -1,0 +1,1 @@
+"""The reviewers' console: pages at `/console` of the HTTP port, rendered here."""
