@@ -17,7 +17,7 @@ INSTALL = $(BIN)/uv pip install --python $(BIN)/python --compile-bytecode --buil
 export JINA_OPTOUT_TELEMETRY = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all up lint format bench requirements licences sbom secrets audit tools export cli-docs dashboards clean
+.PHONY: help setup demo console screenshots test test-all up lint format bench requirements licences sbom secrets audit tools export cli-docs dashboards clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,12 @@ endif
 
 demo: $(READY) ## Start the Flow, review the sample ads over three protocols, write out/report.html
 	@$(BIN)/adjudicate demo
+
+console: $(READY) ## Open the reviewers' console on what the last `make demo` decided; Ctrl-C stops it
+	@$(BIN)/adjudicate demo --serve
+
+screenshots: $(READY) ## Draw the console's pages for the docs anew, on the data of the last `make demo`
+	@$(BIN)/python -m tests.browser.screenshots
 
 up: $(READY) ## Start the Flow of flow.yml; Ctrl-C stops it
 	@$(BIN)/adjudicate up

@@ -79,6 +79,8 @@ printf 'requirepass %s\nsave ""\nappendonly no\n' "$redis" | put redis.conf
 echo "redis://:$redis@redis:6379/0" | put rates_url
 echo "redis://:$redis@redis:6379/1" | put cache_url
 printf 'service:\n  api_key: %s\n' "$(cat "$folder/qdrant_api_key")" | put qdrant.yaml
+webhook=$(openssl rand -base64 32)
+echo "whsec_$webhook" | put webhook_secret
 printf '' | put judge_api_key # of a judging server; empty: it asks for none
 
 if [ "$renew" = no ] && [ -e "$folder/certificate.pem" ] && [ -e "$folder/key.pem" ]; then

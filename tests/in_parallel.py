@@ -5,9 +5,9 @@ from __future__ import annotations
 from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import WorkerController
 
-_TOGETHER = "tests/e2e/"
-"""Its modules share Flows, which take long to start: all of them are for one process."""
-_LONG = (_TOGETHER, "tests/container/", "tests/operations/", "tests/compose/", "tests/images/")
+_TOGETHER = ("tests/e2e/", "tests/browser/")
+"""The modules of each share Flows, which take long to start: all of them are for one process."""
+_LONG = (*_TOGETHER, "tests/container/", "tests/operations/", "tests/compose/", "tests/images/")
 """What takes minutes begins first, so that no process is left with it at the end."""
 
 
@@ -20,7 +20,8 @@ class ByModule(LoadScopeScheduling):
         super().schedule()
 
     def _split_scope(self, nodeid: str) -> str:
-        return _TOGETHER if nodeid.startswith(_TOGETHER) else nodeid.split("::", 1)[0]
+        module = nodeid.split("::", 1)[0]
+        return next((folder for folder in _TOGETHER if module.startswith(folder)), module)
 
     def _assign_work_unit(self, node: WorkerController) -> None:
         self.workqueue.move_to_end(min(self.workqueue, key=_place), last=False)

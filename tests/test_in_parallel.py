@@ -15,6 +15,9 @@ COLLECTED = [
     "tests/e2e/test_d.py::test_seven",
     "tests/e2e/test_d.py::test_eight",
     "tests/e2e/test_e.py::test_nine",
+    "tests/browser/test_f.py::test_ten",
+    "tests/browser/test_g.py::test_eleven",
+    "tests/browser/test_g.py::test_twelve",
 ]
 
 
@@ -46,12 +49,12 @@ def scheduled() -> tuple[ByModule, Node, Node]:
 def test_what_shares_flows_is_for_one_process_and_begins_first() -> None:
     _, one, other = scheduled()
     assert one.given == COLLECTED[6:9]
-    assert other.given == COLLECTED[3:6]
+    assert other.given == COLLECTED[9:12]
 
 
 def test_who_has_done_its_own_gets_whole_modules_in_their_order() -> None:
     scheduler, one, other = scheduled()
-    for index in range(3, 6):
+    for index in range(9, 12):
         scheduler.mark_test_complete(other, index)  # type: ignore[arg-type]
-    assert other.given == [*COLLECTED[3:6], *COLLECTED[:3]]
+    assert other.given == [*COLLECTED[9:12], *COLLECTED[3:6]]
     assert one.given == COLLECTED[6:9]

@@ -1,4 +1,5 @@
-# One bucket: models/ has weights, bulk/ the ads and decisions of `adjudicate review s3://…`.
+# One bucket: models/ has weights, pictures/ those of ads that were reviewed, bulk/ the ads and decisions of
+# `adjudicate review s3://…`.
 
 resource "aws_s3_bucket" "this" {
   #checkov:skip=CKV_AWS_144:a second region is a choice of its own; versions protect against mistakes
@@ -69,6 +70,25 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
 
     expiration {
       days = max(var.ads_expire_days, 1)
+    }
+  }
+
+  # The ledger deletes pictures, by age or because somebody asked for it (docs/records.md). In a bucket with
+  # versions they would be there all the same, for the 30 days of the rule below.
+  rule {
+    id     = "pictures"
+    status = "Enabled"
+
+    filter {
+      prefix = "pictures/"
+    }
+
+    expiration {
+      expired_object_delete_marker = true
+    }
+
+    noncurrent_version_expiration {
+      noncurrent_days = 1
     }
   }
 

@@ -11,9 +11,11 @@ locals {
   # The second is the next version's, while two run side by side: docs/operations.md.
   namespaces = [var.namespace, "${var.namespace}-next"]
 
-  # Gateway, library, judge and ledger call no AWS API, so they have no role.
+  # Library and judge call no AWS API, so they have no role.
   service_accounts = {
+    gateway    = { namespaces = local.namespaces, account = "gateway" }
     encoder    = { namespaces = local.namespaces, account = "encoder" }
+    ledger     = { namespaces = local.namespaces, account = "ledger" }
     bulk       = { namespaces = local.namespaces, account = "bulk" }
     secrets    = { namespaces = local.namespaces, account = "secrets" }
     vpc-cni    = { namespaces = ["kube-system"], account = "aws-node" }
@@ -94,6 +96,50 @@ data "aws_iam_policy_document" "encoder" {
   statement {
     sid       = "Decrypt"
     actions   = ["kms:Decrypt"]
+    resources = [aws_kms_key.this.arn]
+  }
+}
+
+# Pictures of ads: the gateway writes and shows them, the ledger looks which are there and deletes them.
+resource "aws_iam_role_policy" "pictures" {
+  for_each = local.pictures
+
+  role   = aws_iam_role.service_account[each.key].id
+  policy = data.aws_iam_policy_document.pictures[each.key].json
+}
+
+locals {
+  pictures = {
+    gateway = ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"]
+    ledger  = ["s3:GetObject", "s3:DeleteObject"]
+  }
+}
+
+data "aws_iam_policy_document" "pictures" {
+  for_each = local.pictures
+
+  statement {
+    sid       = "Pictures"
+    actions   = each.value
+    resources = ["${aws_s3_bucket.this.arn}/pictures/*"]
+  }
+
+  # Without it, one that is not there is answered as forbidden. Asking for one has no prefix: hence IfExists.
+  statement {
+    sid       = "PicturesList"
+    actions   = ["s3:ListBucket"]
+    resources = [aws_s3_bucket.this.arn]
+
+    condition {
+      test     = "StringLikeIfExists"
+      variable = "s3:prefix"
+      values   = ["pictures/*"]
+    }
+  }
+
+  statement {
+    sid       = "Crypt"
+    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
     resources = [aws_kms_key.this.arn]
   }
 }

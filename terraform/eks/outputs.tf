@@ -19,7 +19,7 @@ output "registry" {
 }
 
 output "bucket" {
-  description = "Weights under models/, ads and decisions of bulk jobs under bulk/."
+  description = "Weights under models/, pictures of reviewed ads under pictures/, ads and decisions of bulk jobs under bulk/."
   value       = aws_s3_bucket.this.bucket
 }
 
@@ -31,6 +31,8 @@ output "cloud_env" {
     BUCKET=${aws_s3_bucket.this.bucket}
     DATA_CIDR=${local.data_cidr}
     ENCODER_ROLE_ARN=${aws_iam_role.service_account["encoder"].arn}
+    GATEWAY_ROLE_ARN=${aws_iam_role.service_account["gateway"].arn}
+    LEDGER_ROLE_ARN=${aws_iam_role.service_account["ledger"].arn}
     BULK_ROLE_ARN=${aws_iam_role.service_account["bulk"].arn}
     SECRETS_ROLE_ARN=${aws_iam_role.service_account["secrets"].arn}
     HOSTNAME=${var.hostname}

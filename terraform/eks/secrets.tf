@@ -18,6 +18,7 @@ resource "aws_secretsmanager_secret" "this" {
     redis        = "URLs of the cache: rate limits, verdicts"
     qdrant       = "Key of the Qdrant server: put in by hand"
     judge-server = "Key of the judge's server: put in by hand"
+    webhook      = "Address of webhooks, and the secret that signs them"
   }
 
   name        = "${var.namespace}/${each.key}"
@@ -43,6 +44,22 @@ resource "aws_secretsmanager_secret_version" "redis" {
   secret_string = jsonencode({
     rates-url = "${local.cache_url}/0"
     cache-url = "${local.cache_url}/1"
+  })
+}
+
+# As Standard Webhooks has them: 24 to 64 bytes in base64 behind a prefix. In no state, like the database's.
+ephemeral "random_password" "webhook" {
+  length  = 32
+  special = false
+}
+
+resource "aws_secretsmanager_secret_version" "webhook" {
+  secret_id = aws_secretsmanager_secret.this["webhook"].id
+
+  secret_string_wo_version = var.webhook_version
+  secret_string_wo = jsonencode({
+    url    = var.webhook_url
+    secret = "whsec_${base64encode(ephemeral.random_password.webhook.result)}"
   })
 }
 

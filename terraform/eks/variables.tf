@@ -203,6 +203,23 @@ variable "judge_model" {
   default     = "Qwen/Qwen2-VL-7B-Instruct"
 }
 
+variable "webhook_url" {
+  description = "Address that is told what people have settled, signed by a secret. Empty: nobody is told."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = var.webhook_url == "" || startswith(var.webhook_url, "https://")
+    error_message = "Give an https:// address, or nothing."
+  }
+}
+
+variable "webhook_version" {
+  description = "Raise it by one for another webhook_url and a new secret, give that to whoever receives them, then restart the ledger's pods."
+  type        = number
+  default     = 1
+}
+
 # --- data ---
 
 variable "database_version" {

@@ -18,6 +18,8 @@ ROOT: Any = typer.main.get_command(app)
 NO_JSON = {
     "up": "runs until it is stopped; the rooms print their logs",
     "demo": "writes out/demo.json beside its report",
+    "audit export": "writes JSON lines",
+    "records export": "writes a file for programs",
 }
 """Commands that print nothing for a program, and why."""
 

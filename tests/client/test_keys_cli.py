@@ -12,9 +12,12 @@ from typer.testing import CliRunner, Result
 
 from adjudicate.cli.app import app
 from adjudicate.cli.keys import KeyScope
+from adjudicate.documents import AuditAsk
 from executors.gateway.access.keys import is_key, key_id_of
 from executors.gateway.access.store import KeyStore
 from executors.gateway.caller import Scope
+from executors.ledger.audit.reading import page
+from executors.shared.database import opened
 
 
 @pytest.fixture
@@ -55,6 +58,23 @@ def test_it_is_never_shown_again(database: str) -> None:
         assert shown.exit_code == 0
         assert (key_id_of(secret) or "?") in shown.output
         assert secret[17:] not in shown.output
+
+
+def test_who_made_and_revoked_a_key_stands_in_the_audit_trail(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOGNAME", "ada")
+    key = made("--name", "Mei Chen", "--scope", "review", "--scope", "library")
+    for _ in range(2):  # to revoke it again changes nothing
+        assert keys("revoke", str(key["id"])).exit_code == 0
+    with opened(database) as engine:
+        entries = page(engine, AuditAsk(oldest=True))
+        engine.dispose()
+    told = [(entry.what, entry.subject, entry.by, entry.facts) for entry in entries]
+    assert told == [
+        ("key_created", key["id"], "shell:ada", '{"expires":"","scopes":"library review"}'),
+        ("key_revoked", key["id"], "shell:ada", "{}"),
+    ]
 
 
 @pytest.mark.parametrize(

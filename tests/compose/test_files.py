@@ -183,7 +183,8 @@ def test_what_asks_for_no_key_has_no_way_out(project: dict[str, Any]) -> None:
         for name, service in project["services"].items()
         if set(service["networks"]) - internal and not service.get("ports")
     }
-    assert leave == {"gateway", "judge"}  # pictures and keys of tokens; a judging server
+    # Pictures and keys of tokens; a judging server; whoever is told what people have settled.
+    assert leave == {"gateway", "judge", "ledger"}
 
 
 def test_each_waits_for_what_it_cannot_do_without(project: dict[str, Any]) -> None:
@@ -249,7 +250,10 @@ def secret_settings(model: type[BaseModel], prefix: str = "adjudicate_") -> Iter
 
 
 def test_no_secret_stands_in_an_environment(project: dict[str, Any]) -> None:
-    public = {"adjudicate_library__qdrant_url", "adjudicate_judge__url"}  # they hold no password
+    # They hold no password.
+    public = {
+        f"adjudicate_{name}" for name in ("library__qdrant_url", "judge__url", "webhook__url")
+    }
     secret = set(secret_settings(Settings)) - public
     for name, service in project["services"].items():
         for variable, value in service.get("environment", {}).items():
@@ -289,6 +293,32 @@ def test_a_room_reads_its_secrets_and_the_stores_know_them(
     key = found.library.qdrant_api_key.get_secret_value()
     assert (secrets / "qdrant.yaml").read_text() == f"service:\n  api_key: {key}\n"
     assert found.judge.api_key.get_secret_value() == ""
+    assert found.webhook.secret.get_secret_value().startswith("whsec_")
+
+
+def test_gateway_and_ledger_share_the_pictures(project: dict[str, Any]) -> None:
+    places = set()
+    for room in ("gateway", "ledger"):
+        service = project["services"][room]
+        (volume,) = [each for each in service["volumes"] if each["source"] == "pictures"]
+        assert not volume.get("read_only")
+        # The image makes this folder for its user; one below would be root's.
+        assert volume["target"] == "/var/lib/adjudicate"
+        places.add(service["environment"]["ADJUDICATE_PICTURES"])
+    assert places == {"/var/lib/adjudicate/pictures"}
+
+
+def test_the_ledger_is_told_whom_to_tell(
+    secrets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = "https://hooks.example/settled"
+    service = of(MAIN, WEBHOOK_URL=address)["services"]["ledger"]
+    told = service["environment"]["ADJUDICATE_WEBHOOK__URL"]
+    (secret,) = [each for each in service["secrets"] if "webhook" in each["target"]]
+    (tmp_path / Path(secret["target"]).name).write_text((secrets / secret["source"]).read_text())
+    monkeypatch.setenv("ADJUDICATE_WEBHOOK__URL", told)
+    monkeypatch.setenv("ADJUDICATE_SECRETS", str(tmp_path))
+    assert load_settings().webhook.url == address
 
 
 def test_everything_that_is_mounted_is_there_and_read_only(project: dict[str, Any]) -> None:

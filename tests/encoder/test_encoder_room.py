@@ -7,6 +7,7 @@ import io
 import random
 import socket
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,7 @@ async def test_a_case_has_all_that_the_encoder_owes(room: Encoder, small: ClipEn
     assert case.id != "mine"
     assert case.problem is None
     assert case.content_hash == content_hash(FILES[0], text)
+    assert case.picture == sha256(FILES[0]).hexdigest()
     assert len(case.phash) == 64
     assert case.versions == {"encoder": small.version}
     assert case.timings["encoder"] > 0
@@ -75,7 +77,18 @@ async def test_an_ad_of_one_kind_has_one_kind_of_embedding(room: Encoder) -> Non
     assert picture.text_embedding is None
     assert copy.image_embedding is None
     assert copy.text_embedding is not None
-    assert (copy.phash, len(copy.content_hash)) == ("", 64)
+    assert (copy.phash, copy.picture, len(copy.content_hash)) == ("", "", 64)
+
+
+async def test_hashes_alone_ask_no_model(room: Encoder) -> None:
+    (screened_case,) = await screened(room, Ad(image=FILES[0]))
+    before = room.describe().counters["encoded"]
+    ads = DocList[Ad]([Ad(id="a", image=FILES[0]), Ad(id="b", image=b"no image")])
+    hashed, bad = await room.hash(docs=ads)
+    assert (hashed.picture, hashed.phash) == (screened_case.picture, screened_case.phash)
+    assert (hashed.ad_id, hashed.image, hashed.image_embedding) == ("a", None, None)
+    assert bad.problem.code == Code.IMAGE_UNREADABLE
+    assert room.describe().counters["encoded"] == before
 
 
 @pytest.mark.parametrize(

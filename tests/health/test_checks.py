@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Column, Integer, MetaData, Table, create_engine
 
-from executors.shared.database import open_database, writing
+from executors.shared.database import writing
 from executors.shared.health import checks
 from executors.shared.health.checks import Checks, Found, NotReady, writable
+from tests.services.tables import open_with
 
 METADATA = MetaData()
 NUMBERS = Table("numbers", METADATA, Column("number", Integer, primary_key=True))
@@ -63,7 +64,7 @@ def test_a_check_that_hangs_is_said_takes_one_thread_and_is_found_when_it_is_don
 
 
 def test_a_database_that_can_be_written_to_is_and_stays_as_it_was(any_database: str) -> None:
-    engine = open_database(any_database, METADATA)
+    engine = open_with(any_database, METADATA)
     with writing(engine) as connection:
         connection.execute(NUMBERS.insert(), [{"number": 1}])
     assert writable(engine, NUMBERS)() == engine.dialect.name

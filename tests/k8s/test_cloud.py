@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import shutil
@@ -43,6 +44,8 @@ OTHER = {
     "BUCKET": "other-bucket",
     "DATA_CIDR": "172.31.0.0/22",
     "ENCODER_ROLE_ARN": "arn:aws:iam::999999999999:role/other-encoder",
+    "GATEWAY_ROLE_ARN": "arn:aws:iam::999999999999:role/other-gateway",
+    "LEDGER_ROLE_ARN": "arn:aws:iam::999999999999:role/other-ledger",
     "BULK_ROLE_ARN": "arn:aws:iam::999999999999:role/other-bulk",
     "SECRETS_ROLE_ARN": "arn:aws:iam::999999999999:role/other-secrets",
     "HOSTNAME": "other.example.org",
@@ -85,7 +88,9 @@ def test_each_role_is_its_accounts_and_no_other_account_has_one() -> None:
     env = written(ENV)
     assert roles == {
         **dict.fromkeys(ROOMS),
+        "gateway": env["GATEWAY_ROLE_ARN"],
         "encoder": env["ENCODER_ROLE_ARN"],
+        "ledger": env["LEDGER_ROLE_ARN"],
         "secrets": env["SECRETS_ROLE_ARN"],
         "bulk": env["BULK_ROLE_ARN"],
     }
@@ -114,14 +119,22 @@ def test_a_rooms_passwords_are_files_that_its_settings_read(
     assert mounts[SECRETS_FOLDER]["readOnly"] is True
     for name in files_of(resources, room):
         assert name not in variables  # a variable would go before its file
-        (tmp_path / name).write_text(f"secret://of-{name.lower()}")
+        (tmp_path / name).write_text(a_secret(name))
     for name, value in {**variables, "ADJUDICATE_SECRETS": str(tmp_path)}.items():
         monkeypatch.setenv(name, value)
 
     settings = load_settings()
 
     for name in files_of(resources, room):
-        assert value_of(settings, name) == f"secret://of-{name.lower()}"
+        assert value_of(settings, name) == a_secret(name)
+
+
+def a_secret(name: str) -> str:
+    """One that a setting of this name takes."""
+    if name.endswith("WEBHOOK__SECRET"):
+        return "whsec_" + base64.b64encode(name.encode()).decode()
+    scheme = "https" if name.endswith("WEBHOOK__URL") else "secret"
+    return f"{scheme}://of-{name.lower()}"
 
 
 def value_of(settings: Settings, variable: str) -> str:
@@ -150,6 +163,7 @@ def test_what_the_external_secrets_fill_is_what_the_rooms_refer_to() -> None:
         "adjudicate-redis": {"rates-url", "cache-url"},
         "adjudicate-qdrant": {"api-key"},
         "adjudicate-judge-server": {"api-key"},
+        "adjudicate-webhook": {"url", "secret"},
     }
 
 
@@ -159,7 +173,7 @@ def test_terraform_makes_those_secrets_with_those_keys() -> None:
         assert re.search(rf"^\s+{name.removeprefix('adjudicate-')}\s+= \"", text, re.MULTILINE), (
             name
         )
-    for key in ("url", "rates-url", "cache-url"):
+    for key in ("url", "rates-url", "cache-url", "secret"):
         assert re.search(rf"^\s+{key}\s*=", text, re.MULTILINE), key
 
 

@@ -160,11 +160,11 @@ OF_THE_CLOUD = {
     ("redis", 6379): {"gateway", "judge"},
     ("qdrant", 6333): {"library"},
     ("vllm", 8000): {"judge"},
-    ("anywhere", 443): {"encoder"},
+    ("anywhere", 443): {"gateway", "encoder", "ledger"},
 }
 REACHED: dict[str, dict[tuple[str, int], set[str]]] = {
     "dev": {},
-    "gpu": {("minio", 9000): {"encoder", "judge"}},
+    "gpu": {("minio", 9000): {"gateway", "encoder", "judge", "ledger"}},
     "cloud": OF_THE_CLOUD,
     "next": OF_THE_CLOUD,
 }

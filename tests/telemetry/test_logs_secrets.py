@@ -16,11 +16,12 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from executors.gateway.access.keys import make_key
 from executors.gateway.caller import Scope
-from executors.shared.database import open_database, writing
+from executors.shared.database import writing
 from executors.shared.logs.exceptions import MAX_FRAMES, text_of
 from executors.shared.logs.lines import LineFormatter
 from executors.shared.logs.secrets import HIDDEN, Scrubber, secrets_of
 from executors.shared.settings import Settings
+from tests.services.tables import open_with
 
 COPY = "Heilt Krebs in drei Tagen, garantiert 保证治愈"
 
@@ -132,7 +133,7 @@ def test_a_databases_exception_has_no_values() -> None:
 def test_our_databases_keep_the_values_out_of_their_exceptions(tmp_path: Path) -> None:
     metadata = MetaData()
     table = Table("claims", metadata, Column("claim", String, primary_key=True))
-    engine = open_database(f"sqlite:///{tmp_path / 'a.db'}", metadata)
+    engine = open_with(f"sqlite:///{tmp_path / 'a.db'}", metadata)
     twice = insert(table).values([{"claim": COPY}, {"claim": COPY}])
     with writing(engine) as connection, pytest.raises(IntegrityError) as caught:
         connection.execute(twice)

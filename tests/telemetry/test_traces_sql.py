@@ -8,10 +8,11 @@ import pytest
 from sqlalchemy import Column, Engine, MetaData, String, Table, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from executors.shared.database import open_database, writing
+from executors.shared.database import writing
 from executors.shared.telemetry.catalogue import SQL_SECONDS
 from executors.shared.telemetry.sql import MOST_TEXT
 from executors.shared.telemetry.tracing import batch_span
+from tests.services.tables import open_with
 from tests.telemetry.kept import keeping, traceparent
 from tests.telemetry.recorded import Since, recording
 
@@ -23,7 +24,7 @@ CLAIM = "cures cancer overnight"
 @pytest.fixture
 def engine(any_database: str) -> Iterator[Engine]:
     """With the table `ads`."""
-    opened = open_database(any_database, METADATA)
+    opened = open_with(any_database, METADATA)
     yield opened
     METADATA.drop_all(opened)
     opened.dispose()

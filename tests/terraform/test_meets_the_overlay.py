@@ -54,7 +54,7 @@ def test_the_roles_are_those_of_the_overlays_service_accounts(module: Module) ->
         if isinstance(document, dict) and document.get("kind") == "ServiceAccount"
     }
 
-    assert set(accounts.values()) == {"encoder", "bulk", "secrets"}
+    assert set(accounts.values()) == {"gateway", "encoder", "ledger", "bulk", "secrets"}
     assert set(accounts.values()) <= declared
 
 
