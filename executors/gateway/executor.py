@@ -21,8 +21,9 @@ from executors.gateway.limits.counting import watch_places
 from executors.gateway.limits.draining import Draining
 from executors.gateway.limits.streams import Streams
 from executors.gateway.operations.api import Api
+from executors.gateway.routing.endpoints import ROOMS
 from executors.gateway.routing.names import Names
-from executors.gateway.routing.rooms import ROOMS, Rooms
+from executors.gateway.routing.rooms import Rooms
 from executors.gateway.routing.sending import Sending
 from executors.gateway.routing.walls import use_real_documents
 from executors.gateway.servers import Edge
@@ -80,7 +81,7 @@ class AdGateway(CompositeBaseServer, BaseGateway):
         self._health = GatewayHealth(pool, ROOMS, settings.health, monitor)
         forget = self._health.replicas.forget
         self._names = Names(pool, ROOMS, settings.gateway.names_s, forget)
-        Sending(pool, self._names.refresh)
+        self._sending = Sending(pool, self._names.refresh)
         rooms.health = self._health
         policies = Policies(settings.policies, settings.policy_poll_s)
         pictures = open_pictures(settings)
@@ -107,6 +108,7 @@ class AdGateway(CompositeBaseServer, BaseGateway):
         await self._health.stop()
         await self._draining.drain(self.servers)
         await self._names.stop()
+        await self._sending.stop()
         await super().shutdown()
         await self._edge.limits.close()
         if self._edge.authenticator is not None:

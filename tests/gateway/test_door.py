@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from adjudicate.errors import Code, RequestError
 from executors.gateway.caller import CALLER, OPEN, SERVICE, Caller, Scope
 from executors.gateway.door import INTERNAL, NEEDS, Door
-from executors.gateway.routing.rooms import DIRECT, REVIEW
+from executors.gateway.routing.endpoints import DIRECT, REVIEW
 
 
 class Counted:

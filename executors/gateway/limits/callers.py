@@ -14,7 +14,8 @@ from executors.gateway.limits.counters import counter
 from executors.gateway.limits.places import Places, Unfinished
 from executors.gateway.limits.rates import Rates
 from executors.gateway.limits.refusals import shutting_down
-from executors.gateway.routing.rooms import TAKES_ADS, too_many_ads
+from executors.gateway.routing.endpoints import TAKES_ADS
+from executors.gateway.routing.rooms import too_many_ads
 from executors.shared.settings import GatewaySettings, LimitSettings
 
 

@@ -30,7 +30,8 @@ from executors.gateway.operations.records import RecordsApi
 from executors.gateway.operations.report import ReportApi
 from executors.gateway.operations.thresholds import ThresholdApi
 from executors.gateway.operations.webhooks import WebhookApi
-from executors.gateway.routing.rooms import REVIEW, Rooms
+from executors.gateway.routing.endpoints import REVIEW
+from executors.gateway.routing.rooms import Rooms
 from executors.shared.pictures import PictureStore
 from executors.shared.policy import Policy
 from executors.shared.settings import GatewaySettings

@@ -23,6 +23,15 @@ from adjudicate.errors import AdjudicateError, Code, RequestError, ServiceError
 from executors.gateway.caller import PROTOCOL, SERVICE
 from executors.gateway.door import INTERNAL, NEEDS, Door
 from executors.gateway.fetch.fetching import Fetching
+from executors.gateway.routing.endpoints import (
+    DIRECT,
+    EACH_REPLICA,
+    REVIEW,
+    ROOMS,
+    TAKES_ADS,
+    TAKES_PARAMETERS,
+    UNKNOWN,
+)
 from executors.gateway.routing.graph import RoomGraph
 from executors.gateway.routing.keeping import Keeping
 from executors.gateway.routing.noting import NOTED, Fact, deeds
@@ -37,89 +46,6 @@ from executors.gateway.telemetry.asked import asked
 from executors.gateway.telemetry.tracing import NOISE, refused, request_span
 from executors.shared.pictures import PictureStore
 from executors.shared.telemetry.tracing import current_trace_id, room_form
-
-REVIEW = "/review"
-UNKNOWN = "/unknown"
-ROOMS = ("encoder", "library", "judge", "ledger")
-DIRECT: dict[str, tuple[str, ...]] = {
-    "/embed": ("encoder",),
-    "/rank": ("encoder",),
-    "/classify": ("encoder",),
-    "/search": ("encoder", "library"),
-    "/library/add": ("encoder", "library"),
-    "/library/list": ("library",),
-    "/library/held": ("library",),
-    "/library/set": ("library",),
-    "/library/remove": ("library",),
-    "/library/banks": ("library",),
-    "/library/bank": ("library",),
-    "/library/changes": ("library",),
-    "/library/near": ("library",),
-    "/thresholds/list": ("library",),
-    "/thresholds/add": ("library",),
-    "/thresholds/set": ("library",),
-    "/models/list": ("judge",),
-    "/models/load": ("judge",),
-    "/learning/lesson": ("ledger",),
-    "/learning/taught": ("ledger",),
-    "/learning/forgotten": ("ledger",),
-    "/learning/preview": ("ledger",),
-    "/learning/apply": ("ledger",),
-    "/learning/undo": ("ledger",),
-    "/learning/propagations": ("ledger",),
-    "/learning/figures": ("ledger",),
-    "/overview": ("ledger",),
-    "/thresholds/effect": ("library", "ledger"),
-    "/audit/list": ("ledger",),
-    "/audit/verify": ("ledger",),
-    "/audit/add": ("ledger",),
-    "/hash": ("encoder",),
-    "/case": ("ledger",),
-    "/decisions/search": ("ledger",),
-    "/decisions/export": ("ledger",),
-    "/erase": ("ledger",),
-    "/expire": ("ledger",),
-    "/decision": ("ledger",),
-    "/decision/verdict": ("ledger",),
-    "/quality": ("library", "ledger"),
-    "/quality/reference": ("library",),
-    **dict.fromkeys(
-        (
-            *("/queue/list", "/queue/counts", "/queue/claim", "/queue/release"),
-            *("/queue/review", "/queue/undo"),
-            *("/appeals/add", "/appeals/list", "/appeals/decide"),
-            *("/webhooks/list", "/webhooks/retry", "/webhooks/test"),
-        ),
-        ("ledger",),
-    ),
-}
-"""Endpoints that need only some rooms, in order. The Flow's graph would send them on to all, and
-its `when` filter would drop their documents."""
-
-EACH_REPLICA = frozenset({"/models/list", "/models/load"})
-"""Endpoints of one room that all its replicas answer: what they change is in their memory."""
-
-TAKES_PARAMETERS = {
-    "/search": {"limit", "per_category"},
-    "/library/add": {"dry_run"},
-    "/library/list": {
-        *("limit", "offset", "category", "polarity", "bank", "image", "sort", "after"),
-    },
-    "/library/set": {
-        *("enabled", "bank", "category", "rule", "severity", "polarity", "note", "by", "why"),
-    },
-    "/library/remove": {"by", "why"},
-    "/library/bank": {"enabled", "note", "by"},
-    "/library/changes": {"limit", "offset"},
-    "/library/near": {"limit", "copies"},
-    "/decision": {"limit", "offset"},
-}
-"""Only the last room of an endpoint gets them: Jina keeps one batch queue for each different set of
-parameters, so free ones would split the encoder's batches without bound."""
-
-TAKES_ADS = frozenset(
-    {REVIEW, "/embed", "/hash", "/rank", "/classify", "/search", "/library/add", "/library/held"}
-)
 
 Doc = TypeVar("Doc", bound=BaseDoc)
 

@@ -35,6 +35,7 @@ class Sending:
         self._refresh = refresh
         self._choice = Choice()
         self._given_up: set[str] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
         pool._send_requests = self._task
 
     def _task(
@@ -55,7 +56,17 @@ class Sending:
             "timeout": timeout,
         }
         most = None if retries is None or retries < 0 else 1 + retries
-        return asyncio.ensure_future(self._send(connections, sent, most))
+        task = asyncio.ensure_future(self._send(connections, sent, most))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def stop(self) -> None:
+        """End what is still tried, for whoever has given up waiting: the loop is about to end."""
+        tasks = [*self._tasks]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _send(self, connections: Any, sent: Mapping[str, Any], most: int | None) -> Any:
         """In rounds, with a pause before each: in each every replica that is known then is asked

@@ -20,7 +20,7 @@ from adjudicate.errors import AdError
 from executors.gateway.access.store import KeyStore
 from executors.gateway.caller import CALLER, OPEN, Caller
 from executors.gateway.door import Door
-from executors.gateway.routing.rooms import DIRECT
+from executors.gateway.routing.endpoints import DIRECT
 from executors.gateway.routing.signing import MOST_NAME, SIGNED, role_of
 from executors.ledger.executor import Ledger
 from executors.library.checks import problem_of

@@ -112,6 +112,23 @@ async def test_each_round_asks_every_replica_so_that_a_dead_one_takes_no_ones_tu
     assert [sorted(each) for each in rounds] == [[ONE, TWO, THREE]] * (1 + len(sending.PAUSES_S))
 
 
+async def test_at_the_end_no_try_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = Pool(ONE)
+    asked = asyncio.Event()
+
+    async def forever() -> None:
+        asked.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(pool, "meanwhile", forever)
+    sending = Sending(pool, nothing)
+    task = pool.send_requests_once([DataRequest()], ROOM, head=True)
+    async with asyncio.timeout(30):
+        await asked.wait()
+        await sending.stop()
+    assert task.cancelled()
+
+
 async def test_no_more_tries_are_made_than_were_asked_for() -> None:
     pool = Pool(ONE, TWO, THREE)
     pool.down = {ONE, TWO, THREE}

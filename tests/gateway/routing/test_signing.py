@@ -9,8 +9,8 @@ from jina.types.request.data import DataRequest
 from adjudicate.documents import Appeal, AppealAsk, Claim, QueueAsk, Review
 from executors.gateway.caller import OPEN, SERVICE, Caller, Scope
 from executors.gateway.door import INTERNAL, NEEDS
+from executors.gateway.routing.endpoints import DIRECT
 from executors.gateway.routing.pictures import documents
-from executors.gateway.routing.rooms import DIRECT
 from executors.gateway.routing.signing import SIGNED, role_of, sign
 
 
