@@ -52,8 +52,8 @@ def test_a_room_says_only_json_lines_and_has_no_framework_that_it_does_not_need(
     assert not [path for path in loaded if "/torch/" in path]
     assert ledger.end() == 0
     lines = ledger.lines()
-    assert [line["level"] for line in lines] == ["info", "info"]
-    assert "loaded in" in lines[0]["event"]
+    assert {line["level"] for line in lines} == {"info"}
+    assert "loaded in" in lines[-2]["event"]
     assert lines[-1]["event"] == "stopped"
     assert {line["room"] for line in lines} == {"ledger"}
 

@@ -173,15 +173,6 @@ def test_a_message_may_hold_more_than_a_statement_can(
     assert store.count() == 10
 
 
-def test_a_database_of_before_there_were_keys_gets_them(sqlite_url: str) -> None:
-    before = DecisionStore(sqlite_url)
-    with writing(before._engine) as connection:
-        KEYS.drop(connection)
-    before.close()
-    store = DecisionStore(sqlite_url)
-    assert settle(store, case())[0].id == settle(store, case())[0].id
-
-
 def insert_approval(connection: Connection, name: str, content: str) -> None:
     row = {"id": name, "ad_id": "a", "outcome": "approve", "content_hash": content}
     texts = {"rule": "", "reasons": "[]", "trace_id": "", "decided_at": "", "versions": "{}"}

@@ -210,7 +210,7 @@ def test_tables_of_an_earlier_release_are_refused_with_what_to_do(tmp_path: Path
     path = tmp_path / "old.db"
     with sqlite3.connect(path) as old:
         old.execute("CREATE TABLE exemplars (id TEXT PRIMARY KEY, image BLOB, revision INT)")
-    with pytest.raises(ConfigurationError, match=r"earlier release .*export.*ADJUDICATE_DATABASE"):
+    with pytest.raises(ConfigurationError, match=r"ADJUDICATE_DATABASE.*no release that.*export"):
         ExemplarStore(f"sqlite:///{path}")
     with sqlite3.connect(path) as old:
         names = {row[0] for row in old.execute("SELECT name FROM sqlite_master")}

@@ -190,7 +190,7 @@ def test_a_database_of_a_later_release_is_taken_as_it_is(
     change(any_database, "UPDATE alembic_version SET version_num = '9999'")
     with caplog.at_level(logging.WARNING):
         open_database(any_database, databases.whole()).dispose()
-    assert [one.getMessage() for one in caplog.records] == [
+    assert [one.getMessage() for one in caplog.records if one.levelno >= logging.WARNING] == [
         f"the database is of a later release: revision 9999, here {HEAD}"
     ]
     assert databases.plan(any_database) == []

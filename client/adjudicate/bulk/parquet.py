@@ -111,6 +111,7 @@ def schema() -> Any:
 
     text, number, flag = pa.string(), pa.float64(), pa.bool_()
     match = dict.fromkeys(("exemplar_id", "category", "rule", "polarity", "signal"), text)
+    ruling = ("id", "outcome", "rule", "source", "by", "by_name", "note", "at")
     finding = dict.fromkeys(("rule", "claim", "rationale", "verdict"), text)
     return pa.schema(
         {
@@ -123,10 +124,11 @@ def schema() -> Any:
             "matches": pa.list_(
                 pa.struct(
                     {"id": text, **match, "similarity": number, "threshold": number}
-                    | {"matched": text}
+                    | dict.fromkeys(("matched", "severity"), text)
                 )
             ),
             "findings": pa.list_(pa.struct({"id": text, **finding, "probability": number})),
+            "ruling": pa.struct(dict.fromkeys(ruling, text)),
             "versions": pa.map_(text, text),
             "timings": pa.map_(text, number),
             **dict.fromkeys(("trace_id", "decided_at"), text),

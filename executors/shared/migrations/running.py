@@ -31,6 +31,7 @@ _LOCK = 0x41_44_4A
 _LOCKED = ("55P03", "40P01")
 """SQLSTATE of a lock that did not come in time, and of a deadlock."""
 _INSUFFICIENT_PRIVILEGE = "42501"
+_UNDEFINED_COLUMN = "42703"
 
 logger = logging.getLogger(__name__)
 
@@ -77,14 +78,14 @@ def migrate(
     while True:
         try:
             return _migrate(engine, metadata, steps, to)
-        except OperationalError as error:
+        except (OperationalError, ProgrammingError) as error:
+            if _state(error) == _INSUFFICIENT_PRIVILEGE:
+                raise MayNotMigrate from None
+            if _state(error) == _UNDEFINED_COLUMN or "no such column" in str(error.orig):
+                raise CannotMigrate(str(error.orig).splitlines()[0]) from None
             if not _held(error) or time.monotonic() > give_up:
                 raise
             time.sleep(LOCK_TIMEOUT_MS / 1_000)
-        except ProgrammingError as error:
-            if _state(error) != _INSUFFICIENT_PRIVILEGE:
-                raise
-            raise MayNotMigrate from None
 
 
 def _migrate(engine: Engine, metadata: MetaData, steps: Path, to: str) -> list[Step]:

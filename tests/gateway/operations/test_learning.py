@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -79,8 +80,10 @@ class FakeRooms:
 
 
 @pytest.fixture(autouse=True)
-def _reviewer() -> None:
-    CALLER.set(MEI)
+def _reviewer() -> Iterator[None]:
+    token = CALLER.set(MEI)
+    yield
+    CALLER.reset(token)
 
 
 async def picture(name: str) -> bytes:
