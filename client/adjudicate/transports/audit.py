@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from docarray import DocList
-from pydantic import ValidationError
-
 from adjudicate.audit.chain import canonical
 from adjudicate.documents import AuditAsk, AuditCheck, AuditEntry
-from adjudicate.errors import Code, ServiceError, fault
+from adjudicate.errors import Code, ServiceError
+from adjudicate.transports.parts import GrpcPart, JsonPart, read
 
 _ROOM = "^ledger$"
 _ASKED = {
@@ -18,37 +16,20 @@ _ASKED = {
 }
 
 
-class GrpcAudit:
+class GrpcAudit(GrpcPart):
     """By the endpoints of the ledger."""
 
     async def read_trail(self, asked: AuditAsk) -> list[AuditEntry]:
         """A page of entries."""
-        docs = DocList[AuditAsk]([asked])
-        found = await self._post("/audit/list", docs, AuditEntry, rooms=_ROOM)
-        return [_sound(entry) for entry in found]
+        return await self._ask("/audit/list", asked, AuditEntry, _ROOM)
 
     async def check_trail(self, asked: AuditCheck) -> AuditCheck:
         """Whether the trail is whole."""
-        docs = DocList[AuditCheck]([asked])
-        found = await self._post("/audit/verify", docs, AuditCheck, rooms=_ROOM)
-        if not found:
-            raise ServiceError(Code.INTERNAL, "The answer holds no AuditCheck.")
-        answer: AuditCheck = _sound(found[0])
-        return answer
-
-    async def _post(
-        self, endpoint: str, docs: DocList[Any], answer: Any, *, rooms: str = ""
-    ) -> list[Any]:
-        """The transport's."""
-        raise NotImplementedError
+        return await self._ask_one("/audit/verify", asked, AuditCheck, _ROOM)
 
 
-class JsonAudit:
+class JsonAudit(JsonPart):
     """By the operations of HTTP and WebSocket."""
-
-    async def call(self, op: str, body: dict[str, Any]) -> dict[str, Any]:
-        """The transport's."""
-        raise NotImplementedError
 
     async def read_trail(self, asked: AuditAsk) -> list[AuditEntry]:
         """A page of entries."""
@@ -63,19 +44,11 @@ class JsonAudit:
 
     async def check_trail(self, asked: AuditCheck) -> AuditCheck:
         """Whether the trail is whole."""
-        answer = await self.call("audit.verify", {"head": asked.head} if asked.head else {})
-        try:
-            return AuditCheck.model_validate(answer)
-        except ValidationError as error:
-            raise ServiceError(Code.INTERNAL, "The answer holds no AuditCheck.") from error
+        return read(
+            AuditCheck, await self.call("audit.verify", {"head": asked.head} if asked.head else {})
+        )
 
 
 def _entry(item: dict[str, Any]) -> AuditEntry:
     facts = canonical(item["facts"])
     return AuditEntry.model_validate({**item, "id": str(item["number"]), "facts": facts})
-
-
-def _sound(answer: Any) -> Any:
-    if answer.problem is not None:
-        raise fault(Code(answer.problem.code), answer.problem.detail)
-    return answer

@@ -39,6 +39,7 @@ from adjudicate.transports.audit import GrpcAudit
 from adjudicate.transports.base import Fields, Page, in_order
 from adjudicate.transports.grpc_faults import from_call, from_response
 from adjudicate.transports.models import GrpcModels
+from adjudicate.transports.parts import sound
 from adjudicate.transports.quality import GrpcQuality
 from adjudicate.transports.rankings import GrpcRankings
 from adjudicate.transports.records import GrpcRecords
@@ -147,7 +148,7 @@ class GrpcTransport(
         asked = DocList[Lookup]([Lookup(id=content) for content in content_hashes])
         found = await self._post("/library/held", asked, Exemplar, rooms=_LIBRARY)
         return [
-            _sound(exemplar)
+            sound(exemplar)
             for exemplar in found
             if exemplar.problem is None or exemplar.problem.code != Code.NOT_FOUND
         ]
@@ -182,7 +183,7 @@ class GrpcTransport(
         found = await self._post(
             endpoint, lookup, answer, rooms=_LIBRARY, parameters=dict(parameters)
         )
-        return [_sound(item) for item in found]
+        return [sound(item) for item in found]
 
     async def _library_one(
         self, endpoint: str, asked: str, answer: type[D], parameters: Mapping[str, Any]
@@ -274,13 +275,6 @@ def _ad_id(case: Case) -> str:
 
 def _vector(values: Any) -> NDArray[np.float32] | None:
     return None if values is None else np.asarray(values, dtype=np.float32)
-
-
-def _sound(answer: Any) -> Any:
-    """The answer. Its problem, where the request was about it alone, is the request's."""
-    if answer.problem is not None:
-        raise fault(Code(answer.problem.code), answer.problem.detail)
-    return answer
 
 
 def _only(found: list[Any]) -> Any:

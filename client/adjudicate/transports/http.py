@@ -13,7 +13,8 @@ from adjudicate.errors import Code, ServiceError
 from adjudicate.transports.address import Address
 from adjudicate.transports.base import in_order
 from adjudicate.transports.faults import from_status, interrupted, unreachable
-from adjudicate.transports.json import JsonTransport, _items, read, with_ads
+from adjudicate.transports.json import JsonTransport, _items, with_ads
+from adjudicate.transports.parts import read
 from adjudicate.transports.tls import Tls
 
 CONNECT_S = 10.0

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import binascii
 import json
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
 from docarray import BaseDoc
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
 from adjudicate.answers import Embedding, SearchResult
 from adjudicate.documents import (
@@ -30,6 +29,7 @@ from adjudicate.errors import Code, ServiceError
 from adjudicate.transports.audit import JsonAudit
 from adjudicate.transports.base import Fields, Page
 from adjudicate.transports.models import JsonModels
+from adjudicate.transports.parts import read
 from adjudicate.transports.quality import JsonQuality
 from adjudicate.transports.rankings import JsonRankings
 from adjudicate.transports.records import JsonRecords
@@ -64,17 +64,6 @@ def _ad_json(ad: Ad) -> bytes:
     return b"".join((fields[:-1], b', "image": "', picture, b'"}'))
 
 
-def read(kind: type[D], data: Any) -> D:
-    """A document of the answer. Raises `ServiceError` when the service sent something else."""
-    try:
-        return kind.model_validate(data)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        detail = f"The answer holds no {kind.__name__}: {where}: {first['msg']}"
-        raise ServiceError(Code.INTERNAL, detail) from error
-
-
 class JsonTransport(
     JsonThresholds,
     JsonRankings,
@@ -84,13 +73,8 @@ class JsonTransport(
     JsonAudit,
     JsonRecords,
     JsonWork,
-    ABC,
 ):
     """Every operation but the review, over one method `call`."""
-
-    @abstractmethod
-    async def call(self, op: str, body: dict[str, Any]) -> dict[str, Any]:
-        """One operation by its name on the WebSocket, e.g. `library.list`; the answer's body."""
 
     @abstractmethod
     def review(self, ads: Sequence[Ad]) -> AsyncIterator[tuple[int, Decision]]:

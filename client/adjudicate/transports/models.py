@@ -9,9 +9,10 @@ from pydantic import ValidationError
 
 from adjudicate.documents import Lookup, ModelVersion
 from adjudicate.errors import Code, ServiceError, fault
+from adjudicate.transports.parts import GrpcPart, JsonPart
 
 
-class GrpcModels:
+class GrpcModels(GrpcPart):
     """By the judge's endpoints."""
 
     async def list_models(self) -> list[ModelVersion]:
@@ -26,23 +27,13 @@ class GrpcModels:
             raise fault(Code(problem.code), problem.detail)
         return found
 
-    async def _post(
-        self, endpoint: str, docs: DocList[Any], answer: Any, *, rooms: str = ""
-    ) -> list[Any]:
-        """The transport's."""
-        raise NotImplementedError
-
     async def _models(self, what: str, name: str) -> list[ModelVersion]:
         sent = DocList[Lookup]([Lookup(id=name)])
         return await self._post(f"/models/{what}", sent, ModelVersion, rooms="^judge$")
 
 
-class JsonModels:
+class JsonModels(JsonPart):
     """By the operations of HTTP and WebSocket."""
-
-    async def call(self, op: str, body: dict[str, Any]) -> dict[str, Any]:
-        """The transport's."""
-        raise NotImplementedError
 
     async def list_models(self) -> list[ModelVersion]:
         """Of each replica, what it may load and what serves."""

@@ -10,11 +10,12 @@ from pydantic import ValidationError
 
 from adjudicate.documents import Candidate, Ranking
 from adjudicate.errors import Code, ServiceError
+from adjudicate.transports.parts import GrpcPart, JsonPart
 
 _SENT = {"id", "image", "text"}
 
 
-class GrpcRankings:
+class GrpcRankings(GrpcPart):
     """By the encoder's endpoints."""
 
     async def rank(self, queries: Sequence[Ranking]) -> list[Ranking]:
@@ -36,14 +37,8 @@ class GrpcRankings:
         )
         return await self._post("/classify", asked, Ranking, rooms="^encoder$")
 
-    async def _post(
-        self, endpoint: str, docs: DocList[Any], answer: Any, *, rooms: str = ""
-    ) -> list[Any]:
-        """The transport's."""
-        raise NotImplementedError
 
-
-class JsonRankings:
+class JsonRankings(JsonPart):
     """By the operations of HTTP and WebSocket."""
 
     async def rank(self, queries: Sequence[Ranking]) -> list[Ranking]:
@@ -65,10 +60,6 @@ class JsonRankings:
         body = {"labels": list(labels), "template": template}
         plain = [_plain(query) for query in queries]
         return _read(await self.call("classify", {"queries": plain, **body}))
-
-    async def call(self, op: str, body: dict[str, Any]) -> dict[str, Any]:
-        """The transport's."""
-        raise NotImplementedError
 
 
 def _plain(document: Ranking | Candidate) -> dict[str, Any]:

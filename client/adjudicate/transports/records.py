@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
-
-from docarray import BaseDoc, DocList
-from pydantic import ValidationError
+from typing import Any
 
 from adjudicate.documents import (
     CaseFile,
@@ -16,9 +13,8 @@ from adjudicate.documents import (
     ExportRow,
     Lookup,
 )
-from adjudicate.errors import Code, ServiceError, fault
-
-D = TypeVar("D", bound=BaseDoc)
+from adjudicate.errors import Code, ServiceError
+from adjudicate.transports.parts import D, GrpcPart, JsonPart, read
 
 _ROOM = "^ledger$"
 _ASKED = {
@@ -29,53 +25,32 @@ _ASKED = {
 """The fields of an ask, and what JSON calls them."""
 
 
-class GrpcRecords:
+class GrpcRecords(GrpcPart):
     """By the endpoints of the ledger."""
 
     async def search_decisions(self, asked: DecisionAsk) -> list[DecisionRow]:
         """A page of decisions."""
-        return await self._all("/decisions/search", asked, DecisionRow)
+        return await self._ask("/decisions/search", asked, DecisionRow, _ROOM)
 
     async def export_decisions(self, asked: DecisionAsk) -> list[ExportRow]:
         """A page of decisions with their evidence."""
-        return await self._all("/decisions/export", asked, ExportRow)
+        return await self._ask("/decisions/export", asked, ExportRow, _ROOM)
 
     async def case_file(self, decision_id: str) -> CaseFile:
         """All that is known of a decision."""
-        return await self._only("/case", Lookup(id=decision_id), CaseFile)
+        return await self._ask_one("/case", Lookup(id=decision_id), CaseFile, _ROOM)
 
     async def erase(self, asked: Erasure) -> Erasure:
         """What was erased."""
-        return await self._only("/erase", asked, Erasure)
+        return await self._ask_one("/erase", asked, Erasure, _ROOM)
 
     async def expire(self, asked: Expiry) -> Expiry:
         """What was past its time."""
-        return await self._only("/expire", asked, Expiry)
-
-    async def _all(self, endpoint: str, asked: BaseDoc, kind: type[D]) -> list[D]:
-        docs = DocList[type(asked)]([asked])
-        found = await self._post(endpoint, docs, kind, rooms=_ROOM)
-        return [_sound(one) for one in found]
-
-    async def _only(self, endpoint: str, asked: BaseDoc, kind: type[D]) -> D:
-        found = await self._all(endpoint, asked, kind)
-        if not found:
-            raise _unreadable(kind)
-        return found[0]
-
-    async def _post(
-        self, endpoint: str, docs: DocList[Any], answer: Any, *, rooms: str = ""
-    ) -> list[Any]:
-        """The transport's."""
-        raise NotImplementedError
+        return await self._ask_one("/expire", asked, Expiry, _ROOM)
 
 
-class JsonRecords:
+class JsonRecords(JsonPart):
     """By the operations of HTTP and WebSocket."""
-
-    async def call(self, op: str, body: dict[str, Any]) -> dict[str, Any]:
-        """The transport's."""
-        raise NotImplementedError
 
     async def search_decisions(self, asked: DecisionAsk) -> list[DecisionRow]:
         """A page of decisions."""
@@ -87,17 +62,17 @@ class JsonRecords:
 
     async def case_file(self, decision_id: str) -> CaseFile:
         """All that is known of a decision."""
-        return _read(CaseFile, await self.call("records.case", {"id": decision_id}))
+        return read(CaseFile, await self.call("records.case", {"id": decision_id}))
 
     async def erase(self, asked: Erasure) -> Erasure:
         """What was erased."""
         said = {name: getattr(asked, name) for name in ("ad", "advertiser") if getattr(asked, name)}
         body = {**said, "dry_run": asked.dry_run}
-        return _read(Erasure, await self.call("records.erase", body))
+        return read(Erasure, await self.call("records.erase", body))
 
     async def expire(self, asked: Expiry) -> Expiry:
         """What was past its time."""
-        return _read(Expiry, await self.call("records.expire", {"dry_run": asked.dry_run}))
+        return read(Expiry, await self.call("records.expire", {"dry_run": asked.dry_run}))
 
 
 def _body(asked: DecisionAsk) -> dict[str, Any]:
@@ -108,22 +83,5 @@ def _body(asked: DecisionAsk) -> dict[str, Any]:
 def _all(kind: type[D], answer: dict[str, Any]) -> list[D]:
     found = answer.get("decisions")
     if not isinstance(found, list):
-        raise _unreadable(kind)
-    return [_read(kind, item) for item in found]
-
-
-def _read(kind: type[D], data: Any) -> D:
-    try:
-        return kind.model_validate(data)
-    except ValidationError as error:
-        raise _unreadable(kind) from error
-
-
-def _unreadable(kind: type[BaseDoc]) -> ServiceError:
-    return ServiceError(Code.INTERNAL, f"The answer holds no {kind.__name__}.")
-
-
-def _sound(answer: Any) -> Any:
-    if answer.problem is not None:
-        raise fault(Code(answer.problem.code), answer.problem.detail)
-    return answer
+        raise ServiceError(Code.INTERNAL, f"The answer holds no {kind.__name__}.")
+    return [read(kind, item) for item in found]

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from docarray import DocList
 
 from adjudicate.documents import RoomReport
 from adjudicate.errors import Code, ServiceError
 from adjudicate.report.merge import merge
 from adjudicate.report.model import Report
+from adjudicate.transports.parts import GrpcPart, JsonPart
 
 
-class GrpcReports:
+class GrpcReports(GrpcPart):
     """By the gateway's endpoint, which answers for all rooms."""
 
     async def report(self, asked: RoomReport) -> Report:
@@ -23,19 +22,9 @@ class GrpcReports:
         except ValueError as error:
             raise _no_report(error) from error
 
-    async def _post(
-        self, endpoint: str, docs: DocList[Any], answer: Any, *, rooms: str = ""
-    ) -> list[Any]:
-        """The transport's."""
-        raise NotImplementedError
 
-
-class JsonReports:
+class JsonReports(JsonPart):
     """By the operation of HTTP and WebSocket."""
-
-    async def call(self, op: str, body: dict[str, Any]) -> dict[str, Any]:
-        """The transport's."""
-        raise NotImplementedError
 
     async def report(self, asked: RoomReport) -> Report:
         """As the gateway made it."""

@@ -9,12 +9,13 @@ from docarray import DocList
 
 from adjudicate.documents import Lookup, ThresholdVersion
 from adjudicate.errors import Code, RequestError, ServiceError, fault
+from adjudicate.transports.parts import GrpcPart, JsonPart
 
 _ADDED = ("encoder_version", "state", "note", "created_by")
 _JSON = ("content", "metrics")
 
 
-class GrpcThresholds:
+class GrpcThresholds(GrpcPart):
     """By the library's endpoints."""
 
     async def list_thresholds(self) -> list[ThresholdVersion]:
@@ -37,23 +38,13 @@ class GrpcThresholds:
         """The version of this id in its new state."""
         return _sound(await self._thresholds("set", [asked], ThresholdVersion))
 
-    async def _post(
-        self, endpoint: str, docs: DocList[Any], answer: Any, *, rooms: str = ""
-    ) -> list[Any]:
-        """The transport's."""
-        raise NotImplementedError
-
     async def _thresholds(self, what: str, docs: list[Any], kind: Any) -> list[ThresholdVersion]:
         sent = DocList[kind](docs)
         return await self._post(f"/thresholds/{what}", sent, ThresholdVersion, rooms="^library$")
 
 
-class JsonThresholds:
+class JsonThresholds(JsonPart):
     """By the operations of HTTP and WebSocket."""
-
-    async def call(self, op: str, body: dict[str, Any]) -> dict[str, Any]:
-        """The transport's."""
-        raise NotImplementedError
 
     async def list_thresholds(self) -> list[ThresholdVersion]:
         """Every version, the newest first, and the file's."""

@@ -25,7 +25,8 @@ from adjudicate.transports.faults import (
     seconds_to_wait,
     unreachable,
 )
-from adjudicate.transports.json import JsonTransport, read, with_ads
+from adjudicate.transports.json import JsonTransport, with_ads
+from adjudicate.transports.parts import read
 from adjudicate.transports.tls import Tls
 
 ROUTE = "/v1/stream"

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any
 
-from docarray import BaseDoc, DocList
-from pydantic import ValidationError
+from docarray import BaseDoc
 
-from adjudicate.errors import Code, ServiceError, fault
-
-D = TypeVar("D", bound=BaseDoc)
+from adjudicate.errors import Code, ServiceError
+from adjudicate.transports.parts import D, GrpcPart, JsonPart, read
 
 _ENDPOINTS = {
     "queue": "/queue/list",
@@ -61,41 +59,26 @@ _LISTS = {
 """Operations that answer a list, by its name."""
 
 
-class GrpcWork:
+class GrpcWork(GrpcPart):
     """By the ledger's endpoints."""
 
     async def work(self, op: str, asked: BaseDoc, kind: type[D]) -> list[D]:
         """What the ledger answers to a document, by the operation's name."""
-        docs = DocList[type(asked)]([asked])
-        found: list[Any] = await self._post(_ENDPOINTS[op], docs, kind, rooms="^ledger$")
-        problem = next((one.problem for one in found if one.problem is not None), None)
-        if problem is not None:
-            raise fault(Code(problem.code), problem.detail)
-        return list(found)
-
-    async def _post(
-        self, endpoint: str, docs: DocList[Any], answer: Any, *, rooms: str = ""
-    ) -> list[Any]:
-        """The transport's."""
-        raise NotImplementedError
+        return await self._ask(_ENDPOINTS[op], asked, kind, "^ledger$")
 
 
-class JsonWork:
+class JsonWork(JsonPart):
     """By the operations of HTTP and WebSocket."""
-
-    async def call(self, op: str, body: dict[str, Any]) -> dict[str, Any]:
-        """The transport's."""
-        raise NotImplementedError
 
     async def work(self, op: str, asked: BaseDoc, kind: type[D]) -> list[D]:
         """What the service answers to a document, by the operation's name."""
         answer = await self.call(op, _body(op, asked))
         if op not in _LISTS:
-            return [_read(kind, answer)]
+            return [read(kind, answer)]
         items = answer.get(_LISTS[op])
         if not isinstance(items, list):
             raise ServiceError(Code.INTERNAL, f"The answer holds no list {_LISTS[op]}.")
-        return [_read(kind, item) for item in items]
+        return [read(kind, item) for item in items]
 
 
 def _body(op: str, asked: BaseDoc) -> dict[str, Any]:
@@ -105,10 +88,3 @@ def _body(op: str, asked: BaseDoc) -> dict[str, Any]:
     if op in _IDS:
         body["id"] = body.pop(_IDS[op], "")
     return body
-
-
-def _read(kind: type[D], data: Any) -> D:
-    try:
-        return kind.model_validate(data)
-    except ValidationError as error:
-        raise ServiceError(Code.INTERNAL, f"The answer holds no {kind.__name__}.") from error
