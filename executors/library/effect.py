@@ -11,6 +11,7 @@ from adjudicate.errors import AdError, Code
 from executors.library.checks import check_words
 from executors.library.quality.samples import Sample
 from executors.library.thresholds import OFF, Signal, Thresholds
+from executors.shared.quality.notes import note
 
 HOURS = 720.0
 
@@ -40,15 +41,12 @@ def fill_sampled(asked: ThresholdEffect, active: Thresholds, samples: Sequence[S
     asked.sampled_then = sum(_reaches(sample, then) for sample in measured)
     if asked.threshold is not None and then.of(signal, asked.category) != asked.threshold:
         limit = then.of(signal, asked.category)
-        asked.notes.append(
-            f"Between pictures, and between texts, no threshold is above {limit:g}: what is almost "
-            "an exemplar always matches it."
-        )
+        asked.notes.append(note("match_limit", limit=f"{limit:g}"))
         asked.threshold = limit
     if asked.threshold is None:
         asked.threshold = asked.current
     if not measured:
-        asked.notes.append("The library has no sampled ads of this window by category yet.")
+        asked.notes.append(note("none_sampled"))
 
 
 def candidate(

@@ -72,12 +72,13 @@ def test_a_signal_that_is_off_has_no_threshold_and_can_be_tried() -> None:
 def test_what_is_almost_an_exemplar_always_matches() -> None:
     tried = filled(sample(image={"cure": 0.98}), threshold=0.99)
     assert (tried.threshold, tried.sampled_then) == (0.97, 1)
-    assert any("0.97" in note for note in tried.notes)
+    notes = {note.code: note.values for note in tried.notes}
+    assert notes["match_limit"] == {"limit": "0.97"}
     assert candidate(ACTIVE, "image", "cure", None) is ACTIVE
 
 
 def test_without_a_sample_it_says_so() -> None:
-    assert any("no sampled ads" in note for note in filled().notes)
+    assert [note.code for note in filled().notes] == ["none_sampled"]
 
 
 def test_a_sample_is_held_with_its_categories_on_both_databases(any_database: str) -> None:

@@ -8,6 +8,17 @@ from adjudicate.documents.quality import Proportion
 from adjudicate.wire import Document
 
 
+class Note(Document):
+    """What a reader should know of figures."""
+
+    code: str = ""
+    """Stable: programs and translations go by it."""
+    text: str = ""
+    """The sentence, in English."""
+    values: dict[str, str] = Field(default_factory=dict)
+    """What is filled in, by name."""
+
+
 class Lesson(Document):
     """A settled ad as an exemplar of the library; its id is the decision's."""
 
@@ -174,8 +185,7 @@ class Learning(Document):
     """Exemplars that came of decisions and are in the library, by polarity."""
     propagated: int = 0
     """Ads that are settled with a near-duplicate."""
-    notes: list[str] = Field(default_factory=list)
-    """What a reader should know of these figures, a sentence each."""
+    notes: DocList[Note] = Field(default_factory=DocList[Note])
     problem: Problem | None = None
 
 
@@ -292,6 +302,5 @@ class ThresholdEffect(Document):
     decision holds is not counted: others may have been left out."""
     unflagged_rejected: int = 0
     """Of these, what counts as rejected: violations that would run."""
-    notes: list[str] = Field(default_factory=list)
-    """What a reader should know of these figures, a sentence each."""
+    notes: DocList[Note] = Field(default_factory=DocList[Note])
     problem: Problem | None = None

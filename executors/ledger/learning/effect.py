@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 from docarray import DocList
 from sqlalchemy import Connection, Engine, select
 
-from adjudicate.documents import ThresholdEffect, ThresholdPoint
+from adjudicate.documents import Note, ThresholdEffect, ThresholdPoint
 from executors.ledger.store import DECISIONS, EVIDENCE, RULINGS
 from executors.shared.quality.intervals import clopper_pearson
+from executors.shared.quality.notes import note
 from executors.shared.quality.windows import window_hours
 
 HOURS = 720.0
@@ -55,7 +56,7 @@ class Effects:
             flagged = list(_flagged(connection, asked, at))
         self._measure(asked, answered)
         self._unflag(asked, flagged)
-        asked.notes = [*asked.notes, *_notes(asked)]
+        asked.notes.extend(_notes(asked))
         return asked
 
     def _measure(self, asked: ThresholdEffect, answered: Sequence[Answered]) -> None:
@@ -171,19 +172,13 @@ def _spread(values: Sequence[float]) -> list[float]:
     return [values[round(at * step)] for at in range(MOST_POINTS)]
 
 
-def _notes(asked: ThresholdEffect) -> Iterator[str]:
+def _notes(asked: ThresholdEffect) -> Iterator[Note]:
     if not asked.answered:
-        yield "Nobody has answered an ad yet that resembles this category in this signal."
+        yield note("none_resemble")
         return
     if asked.answered < _SMALL:
-        yield f"{asked.answered} ads were answered: the bounds say how little that is."
-    yield (
-        "Answered ads are mostly escalations: what the judge was sure of is not among them. "
-        "Recall is a share of the violations that were flagged at all."
-    )
+        yield note("few_answered", count=asked.answered)
+    yield note("mostly_escalations")
     lowest = asked.lowest
     if asked.threshold is not None and lowest is not None and asked.threshold < lowest:
-        yield (
-            f"Nothing below {lowest:.3f} was recorded: what a lower threshold would find, only the "
-            "sample of the library can tell."
-        )
+        yield note("nothing_below", lowest=f"{lowest:.3f}")

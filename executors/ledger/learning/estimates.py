@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterator, Mapping
 
 from docarray import DocList
 
-from adjudicate.documents import Agreement, Learning, Proportion
+from adjudicate.documents import Agreement, Learning, Note, Proportion
 from executors.ledger.learning.answers import Answer, Answers
 from executors.shared.quality.intervals import Interval, Stratum, clopper_pearson, stratified
+from executors.shared.quality.notes import note
 
 _SMALL = 100
 """Answers below which a figure says how little that is."""
@@ -39,7 +40,7 @@ def fill(learning: Learning, answers: Answers, confidence: float) -> None:
     same, two = answers.second.get(True, 0), sum(answers.second.values())
     learning.reviewers = _plain("", same, two, confidence)
     learning.taught, learning.propagated = dict(answers.taught), answers.propagated
-    learning.notes = [*learning.notes, *_notes(learning, answers)]
+    learning.notes.extend(_notes(learning, answers))
 
 
 def reject_precision(answers: Answers, confidence: float) -> list[Proportion]:
@@ -196,23 +197,17 @@ def _nothing(name: str, count: int, total: int) -> Proportion:
     return Proportion(name=name, count=count, total=total)
 
 
-def _notes(learning: Learning, answers: Answers) -> Iterator[str]:
+def _notes(learning: Learning, answers: Answers) -> Iterator[Note]:
     if not learning.answered:
-        yield "Nobody has settled a case of this window: the figures are empty."
+        yield note("none_settled")
         return
     precision = next(iter(learning.reject_precision), None)
     if precision is not None and precision.share is None:
-        yield (
-            "No rejection of the random sample was answered: the precision of rejections is not "
-            "known. Appealed ones alone say nothing of the others."
-        )
+        yield note("rejections_unanswered")
     miss = learning.screen_miss
     if learning.passed and miss is not None and miss.share is None:
-        yield "Of a part of the audit sample nobody answered any: what the screen misses is open."
+        yield note("audit_unanswered")
     elif miss is not None and miss.share is not None and miss.total < _SMALL:
-        yield f"{miss.total} ads of the audit sample were answered: the bounds say how few."
+        yield note("few_audited", count=miss.total)
     if learning.agreement:
-        yield (
-            "Judge and people are compared on what people saw, mostly escalations: on the ads that "
-            "the judge is sure of they agree more often."
-        )
+        yield note("only_what_was_seen")

@@ -10,6 +10,7 @@ import pytest
 
 from executors.gateway.console.rendering import environment
 from executors.gateway.console.texts import FOLDER, LANGUAGES, chosen, teller, texts_of
+from executors.shared.quality.notes import NOTES
 
 TEMPLATES = Path(FOLDER).parent / "templates"
 _ASKED = re.compile(r"""\bt\(\s*["']([\w.-]+)["']\s*[,)]""")
@@ -21,11 +22,14 @@ def _names(text: str) -> set[str]:
 
 def test_every_language_has_the_same_texts() -> None:
     keys = {language: set(texts_of(language)) for language in LANGUAGES}
+    # The service says its notes in English itself.
+    keys["en"] |= {f"notes.{code}" for code in NOTES}
     assert keys["en"] ^ keys["zh"] == set()
 
 
 def test_a_text_has_the_same_blanks_in_every_language() -> None:
-    english, chinese = texts_of("en"), texts_of("zh")
+    english = {**texts_of("en"), **{f"notes.{code}": said for code, said in NOTES.items()}}
+    chinese = texts_of("zh")
     assert [key for key in english if _names(english[key]) != _names(chinese[key])] == []
 
 

@@ -58,7 +58,7 @@ def test_precision_and_recall_are_those_of_the_answered_ads_at_each_threshold(
     assert found.then is not None
     assert (found.now.flagged, found.then.flagged) == (5, 3)
     assert found.now.precision_low < 0.6 < found.now.precision_high
-    assert any("5 ads were answered" in note for note in found.notes)
+    assert any("5 ads were answered" in note.text for note in found.notes)
 
 
 @on_both
@@ -83,7 +83,7 @@ def test_below_what_was_ever_recorded_it_says_that_nothing_is_known(
 ) -> None:
     ad(store, "a", violation(similarity=0.85), ruling="reject")
     found = effects.fill(asked(0.6))
-    assert any("Nothing below 0.850 was recorded" in note for note in found.notes)
+    assert any("Nothing below 0.850 was recorded" in note.text for note in found.notes)
 
 
 def test_without_answers_it_says_so_and_shows_nothing(
@@ -93,9 +93,7 @@ def test_without_answers_it_says_so_and_shows_nothing(
     assert (found.answered, list(found.points), found.lowest) == (0, [], None)
     assert found.then is not None
     assert (found.then.precision, found.then.recall) == (None, None)
-    assert found.notes == [
-        "Nobody has answered an ad yet that resembles this category in this signal."
-    ]
+    assert [note.code for note in found.notes] == ["none_resemble"]
 
 
 def test_what_the_library_refused_is_left_alone(effects: Effects) -> None:

@@ -44,6 +44,10 @@ async def test_quality_is_honest_about_nothing(office: Office) -> None:
     assert page.status_code == 200
     assert "0 answers of people" in page.text
     assert "Nobody has settled a case of this window" in page.text
+    auditor.headers["accept-language"] = "zh"
+    chinese = (await auditor.get("/quality")).text
+    assert "此时间范围内无人处理过案件" in chinese
+    assert "Nobody has settled" not in chinese
 
 
 async def test_rules_are_looked_through_by_word_market_and_product(office: Office) -> None:
