@@ -25,6 +25,7 @@ from executors.gateway.routing.endpoints import ROOMS
 from executors.gateway.routing.names import Names
 from executors.gateway.routing.rooms import Rooms
 from executors.gateway.routing.sending import Sending
+from executors.gateway.routing.settling import Settling
 from executors.gateway.routing.walls import use_real_documents
 from executors.gateway.servers import Edge
 from executors.shared.packing import pack_once
@@ -87,6 +88,7 @@ class AdGateway(CompositeBaseServer, BaseGateway):
         pictures = open_pictures(settings)
         rooms.keep_pictures(pictures, settings.keep_pictures)
         api = Api(rooms, settings.gateway, lambda: policies.current, pictures)
+        rooms.settling = Settling(lambda: policies.current, api.learning.undone)
         tls = open_tls(settings.tls)
         console = open_console(settings, api, authenticator, lambda: policies.current)
         service = self._health.service

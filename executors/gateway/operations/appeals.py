@@ -5,7 +5,6 @@ Who asks is written on the documents on their way into the rooms, see `routing.s
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from docarray import DocList
@@ -13,9 +12,7 @@ from docarray import DocList
 from adjudicate.documents import Appeal, AppealAsk
 from executors.gateway.operations.bodies import Body, page_of, plain
 from executors.gateway.operations.given import sound, text_of, texts_of
-from executors.gateway.operations.queue import check_rule
 from executors.gateway.routing.rooms import Rooms
-from executors.shared.policy import Policy
 
 
 class AppealApi:
@@ -25,10 +22,8 @@ class AppealApi:
     the ledger is down.
     """
 
-    def __init__(self, rooms: Rooms, policy: Callable[[], Policy]) -> None:
-        """`policy`: the one in force, whose rules a decision may name."""
+    def __init__(self, rooms: Rooms) -> None:
         self._rooms = rooms
-        self._policy = policy
 
     async def open(self, decision_id: str, body: Body) -> Body:
         """`{reason, contact?}` → the `Appeal` as it is open now."""
@@ -50,10 +45,8 @@ class AppealApi:
     async def decide(self, appeal_id: str, body: Body) -> Body:
         """`{state, note?, rule?}` → the `Appeal` as it was decided: `upheld`, what counted still
         does, or `overturned`."""
-        rule = text_of(body, "rule")
-        check_rule(rule, self._policy())
-        said = {name: text_of(body, name) for name in ("state", "note")}
-        return await self._one("/appeals/decide", Appeal(id=appeal_id, rule=rule, **said))
+        said = {name: text_of(body, name) for name in ("state", "note", "rule")}
+        return await self._one("/appeals/decide", Appeal(id=appeal_id, **said))
 
     async def _one(self, endpoint: str, asked: Any) -> Body:
         (answer,) = await self._rooms.post(endpoint, DocList[Appeal]([asked]), Appeal)

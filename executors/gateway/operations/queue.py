@@ -5,30 +5,20 @@ Who asks is written on the documents on their way into the rooms, see `routing.s
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from docarray import DocList
 
 from adjudicate.documents import Claim, QueueAsk, QueueCounts, QueueItem, Review
-from adjudicate.errors import Code, RequestError
 from executors.gateway.operations.bodies import Body, page_of, plain, whole
 from executors.gateway.operations.given import names_of, sound, text_of, texts_of, truth_of
 from executors.gateway.routing.rooms import Rooms
-from executors.shared.policy import Policy
 
 MOST_SECONDS = 86_400
 MOST_SKIPPED = 100
 MOST_NUMBER = 2**53
 
 _FILTERS = ("kind", "rule", "category", "advertiser", "market", "product", "language", "stage")
-
-Undone = Callable[[str], Awaitable[None]]
-"""Called with a decision's id when an answer to it was taken back."""
-
-
-async def _nothing(decision_id: str) -> None:
-    pass
 
 
 class QueueApi:
@@ -38,13 +28,8 @@ class QueueApi:
     the ledger is down.
     """
 
-    def __init__(
-        self, rooms: Rooms, policy: Callable[[], Policy], undone: Undone = _nothing
-    ) -> None:
-        """`policy`: the one in force, whose rules an answer may name."""
+    def __init__(self, rooms: Rooms) -> None:
         self._rooms = rooms
-        self._policy = policy
-        self._undone = undone
 
     async def list(self, query: Body) -> Body:
         """`{kind?, rule?, category?, advertiser?, market?, product?, language?, stage?, state?,
@@ -91,7 +76,6 @@ class QueueApi:
     async def review(self, body: Body) -> Body:
         """`{id, answer, rule?, note?}` → the `Review` as it is held. Raises `RequestError`
         `invalid_field` for a rule that the policy does not have, and as the ledger does."""
-        check_rule(text_of(body, "rule"), self._policy())
         asked = Review(
             id=text_of(body, "id"),
             **{name: text_of(body, name) for name in ("answer", "rule", "note")},
@@ -105,18 +89,10 @@ class QueueApi:
         number = whole(body.get("number") or 0, "number", 0, MOST_NUMBER)
         asked = Review(id=text_of(body, "id"), number=number)
         (found,) = await self._post("/queue/undo", asked, Review)
-        taken_back = sound(found)
-        await self._undone(taken_back.id or "")
-        return _review(taken_back)
+        return _review(sound(found))
 
     async def _post(self, endpoint: str, asked: Any, answers: Any) -> DocList[Any]:
         return await self._rooms.post(endpoint, DocList[type(asked)]([asked]), answers)
-
-
-def check_rule(rule: str, policy: Policy) -> None:
-    """Raises `RequestError` `invalid_field` for a rule that the policy does not have."""
-    if rule and policy.rules and rule not in policy.rules:
-        raise RequestError(Code.INVALID_FIELD, f"rule: the policy has no rule {rule[:50]!r}")
 
 
 def _review(review: Review) -> Body:

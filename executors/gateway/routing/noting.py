@@ -66,8 +66,13 @@ def deeds(
             yield AuditDeed(what=noted.what, subject=subject, facts=facts)
 
 
+def has_problem(data: Any) -> bool:
+    """Whether an answered document, by its packed fields, says a problem."""
+    return "problem" in data and data["problem"].WhichOneof("content") is not None
+
+
 def _changed(data: Any) -> bool:
-    if "problem" in data and data["problem"].WhichOneof("content") is not None:
+    if has_problem(data):
         return False
     return not _value(data, "repeats") and _value(data, "found") is not False
 

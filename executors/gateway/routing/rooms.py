@@ -38,6 +38,7 @@ from executors.gateway.routing.noting import NOTED, Fact, deeds
 from executors.gateway.routing.pictures import documents
 from executors.gateway.routing.replicas import ask_each, count_replicas
 from executors.gateway.routing.reports import Reports
+from executors.gateway.routing.settling import Settling
 from executors.gateway.routing.signing import SIGNED, VERDICT, name_caller, sign
 from executors.gateway.routing.statuses import Health, status_of
 from executors.gateway.routing.timing import ARRIVED
@@ -68,6 +69,8 @@ class Rooms:
         """Where pictures come from that ads name by URL; None: from nowhere."""
         self.health: Health | None = None
         """What is known from canaries; None: they are not sent."""
+        self.settling: Settling | None = None
+        """The gateway's part in what people settle; None: it has none."""
         self._pool = streamer._connection_pool
         count = partial(count_replicas, self._pool)
         self._flow = RoomGraph(streamer.topology_graph, self._pool, patience, count)
@@ -192,8 +195,12 @@ class Rooms:
                 sign(documents(request), self.door.who())
             elif endpoint == VERDICT:
                 name_caller(documents(request), self.door.who())
+            if self.settling is not None:
+                self.settling.check(endpoint, documents(request))
             parameters = dict(request.parameters) if endpoint in NOTED else {}
             response = await self._answered(request)
+            if self.settling is not None:
+                await self.settling.follow(endpoint, documents(response))
             if endpoint in NOTED:
                 await self._note(list(deeds(endpoint, parameters, documents(response))))
             return response

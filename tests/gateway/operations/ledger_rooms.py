@@ -12,6 +12,7 @@ from jina.types.request.data import DataRequest
 from executors.gateway.caller import CALLER, Caller, Scope
 from executors.gateway.door import Door
 from executors.gateway.routing.pictures import documents
+from executors.gateway.routing.settling import Settling
 from executors.gateway.routing.signing import SIGNED, sign
 from executors.ledger.executor import Ledger
 
@@ -19,9 +20,10 @@ from executors.ledger.executor import Ledger
 class LedgerRooms:
     """Only the ledger answers; the others do not exist."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, settling: Settling | None = None) -> None:
         self.door = Door(None)
         self._ledger = ledger
+        self._settling = settling
 
     async def post(
         self, endpoint: str, docs: Any, answers: Any, *, parameters: Any = None, room: str = ""
@@ -32,10 +34,16 @@ class LedgerRooms:
         async with self.door.enter(endpoint, len(docs)):
             if endpoint in SIGNED:
                 sign(documents(request), self.door.who())
+            if self._settling is not None:
+                self._settling.check(endpoint, documents(request))
             came = DataRequest(request.SerializeToString())
             came.document_array_cls = DocList[docs.doc_type]
             asks = self._ledger.requests[endpoint].fn
             found = await asks(self._ledger, docs=came.data.docs, parameters=parameters or {})
+            if self._settling is not None:
+                came.document_array_cls = DocList[answers]
+                came.data.docs = DocList[answers](found)
+                await self._settling.follow(endpoint, documents(came))
         return DocList[answers](found)
 
 

@@ -15,10 +15,10 @@ from executors.gateway.caller import Scope
 from executors.gateway.operations.appeals import AppealApi
 from executors.gateway.operations.queue import QueueApi
 from executors.gateway.operations.webhooks import WebhookApi
+from executors.gateway.routing.settling import Settling
 from executors.ledger.executor import Ledger
 from executors.shared import room
 from executors.shared.policies import load_policy
-from executors.shared.policy import Policy
 from executors.shared.settings import ROOT, Settings
 from tests.gateway.operations.ledger_rooms import LedgerRooms, asking
 
@@ -35,26 +35,26 @@ def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ledger]:
 
 
 @pytest.fixture
-def rooms(ledger: Ledger) -> LedgerRooms:
-    return LedgerRooms(ledger)
-
-
-@pytest.fixture
 def undone() -> list[str]:
     return []
 
 
 @pytest.fixture
-def queue(rooms: LedgerRooms, undone: list[str]) -> QueueApi:
+def rooms(ledger: Ledger, undone: list[str]) -> LedgerRooms:
     async def forget(decision_id: str) -> None:
         undone.append(decision_id)
 
-    return QueueApi(rooms, lambda: POLICY, forget)  # type: ignore[arg-type]
+    return LedgerRooms(ledger, Settling(lambda: POLICY, forget))
+
+
+@pytest.fixture
+def queue(rooms: LedgerRooms) -> QueueApi:
+    return QueueApi(rooms)  # type: ignore[arg-type]
 
 
 @pytest.fixture
 def appeals(rooms: LedgerRooms) -> AppealApi:
-    return AppealApi(rooms, lambda: POLICY)  # type: ignore[arg-type]
+    return AppealApi(rooms)  # type: ignore[arg-type]
 
 
 async def escalated(ledger: Ledger, **fields: Any) -> str:
@@ -171,14 +171,6 @@ async def test_a_claim_that_cannot_be_is_refused(
     with asking("ann", Scope.CONSOLE), pytest.raises(RequestError) as error:
         await queue.claim(body)
     assert error.value.code == code
-
-
-async def test_without_a_policy_any_rule_may_be_named(ledger: Ledger, rooms: LedgerRooms) -> None:
-    queue = QueueApi(rooms, lambda: Policy.of(()))  # type: ignore[arg-type]
-    case = await escalated(ledger)
-    with asking("ann", Scope.CONSOLE):
-        answered = await queue.review({"id": case, "answer": "violation", "rule": "OURS-1"})
-    assert answered["rule"] == "OURS-1"
 
 
 async def test_an_appeal_is_opened_by_a_client_and_decided_by_another_person(
