@@ -12,8 +12,10 @@ from executors.shared.telemetry.logs import LineHandler
 from tests.services.fixtures import (
     any_database,
     chromium,
+    empty_database,
     postgres,
     postgres_url,
+    prepared_postgres,
     redis_server,
     redis_url,
     sqlite_url,
@@ -22,8 +24,10 @@ from tests.services.fixtures import (
 __all__ = [
     "any_database",
     "chromium",
+    "empty_database",
     "postgres",
     "postgres_url",
+    "prepared_postgres",
     "redis_server",
     "redis_url",
     "sqlite_url",

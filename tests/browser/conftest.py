@@ -15,7 +15,7 @@ from tests.services.chromium import NoChromium
 Person = Callable[..., Visit]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """The running service: its queue is long, and its library and pictures are the samples'."""
     with running_desk(tmp_path_factory.mktemp("desk")) as running:

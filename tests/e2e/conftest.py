@@ -1,4 +1,4 @@
-"""One real Flow for the whole session, with the sample exemplars in its library."""
+"""One real Flow for all of these tests, with the sample exemplars in its library."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.e2e.small import SmallFlow
 SAMPLES = ROOT / "samples"
 AUDIT_SHARE = 0.2
 FETCH_HOST = "cdn.adjudicate.invalid"
-"""The only host that the session's Flow fetches pictures from; it does not exist."""
+"""The only host that the shared Flow fetches pictures from; it does not exist."""
 
 
 def sample_rows() -> list[dict[str, str]]:
@@ -71,25 +71,25 @@ def sample_exemplars() -> list[Exemplar]:
         ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def receiver() -> Iterator[OtlpReceiver]:
-    """A collector that the session's Flow exports its traces to."""
+    """A collector that the shared Flow exports its traces to."""
     receiver = OtlpReceiver()
     receiver.start()
     yield receiver
     receiver.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def pages() -> Iterator[Pages]:
-    """Web pages; those of the origin `desk` may ask the session's Flow."""
+    """Web pages; those of the origin `desk` may ask the shared Flow."""
     pages = Pages()
     pages.start()
     yield pages
     pages.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def service(
     tmp_path_factory: pytest.TempPathFactory, receiver: OtlpReceiver, pages: Pages
 ) -> Iterator[Service]:
@@ -114,7 +114,7 @@ def service(
         running.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def _smalls() -> Iterator[list[SmallFlow]]:
     """The small Flows that were started; the last one may still run."""
     started: list[SmallFlow] = []
@@ -142,7 +142,7 @@ def protocol(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 async def client(service: Service, protocol: str) -> AsyncIterator[AsyncClient]:
-    """A client of the session's Flow, over each protocol."""
+    """A client of the shared Flow, over each protocol."""
     async with AsyncClient(service.urls[protocol]) as connected:
         yield connected
 

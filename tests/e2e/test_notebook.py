@@ -1,4 +1,4 @@
-"""docs/quickstart.ipynb, run from its first cell to its last against the session's Flow."""
+"""docs/quickstart.ipynb, run from its first cell to its last against the shared Flow."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ from executors.ledger.recorder import Recorder
 from executors.ledger.store import DecisionStore
 from executors.shared.settings import DecisionSettings
 from executors.shared.telemetry.catalogue import RULED, STAGE_SECONDS
+from tests.services.tables import fresh_sqlite
 from tests.telemetry.recorded import Since, recording
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -20,7 +21,7 @@ SAMPLED = f"00-{TRACE}-00f067aa0ba902b7-01"
 
 @pytest.fixture
 def recorder(tmp_path: Path) -> Iterator[Recorder]:
-    store = DecisionStore(f"sqlite:///{tmp_path / 'a.db'}")
+    store = DecisionStore(fresh_sqlite(tmp_path / "a.db"))
     with recording():
         yield Recorder(store, DecisionSettings())
     store.close()

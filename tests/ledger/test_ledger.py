@@ -15,6 +15,7 @@ from executors.ledger.executor import Ledger
 from executors.ledger.store import DecisionStore, Record
 from executors.shared import room
 from executors.shared.settings import Settings
+from tests.services.tables import fresh_sqlite
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 
@@ -28,7 +29,7 @@ def path(tmp_path: Path) -> Path:
 def ledger(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ledger]:
     # A room takes the process for its own; this process is pytest's.
     monkeypatch.setattr(room, "belong_to_supervisor", lambda: None, raising=False)
-    opened = Ledger(settings=Settings(database=f"sqlite:///{path}"))
+    opened = Ledger(settings=Settings(database=fresh_sqlite(path)))
     yield opened
     opened.close()
 
@@ -215,7 +216,7 @@ async def test_the_status_never_shows_the_url(
 
 
 def test_two_decisions_of_one_request_with_one_id_are_all_or_none(path: Path) -> None:
-    store = DecisionStore(f"sqlite:///{path}")
+    store = DecisionStore(fresh_sqlite(path))
     twins = [Record(Decision(id="x", ad_id=ad, decided_at=""), ad) for ad in ("a", "b")]
     with pytest.raises(Exception, match="other content"):
         store.record(twins)

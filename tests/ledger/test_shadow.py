@@ -10,12 +10,13 @@ from adjudicate.documents import Case, Lookup
 from executors.ledger.executor import Ledger
 from executors.shared import room
 from executors.shared.settings import Settings
+from tests.services.tables import fresh_sqlite
 
 
 @pytest.fixture
 def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ledger]:
     monkeypatch.setattr(room, "belong_to_supervisor", lambda: None, raising=False)
-    opened = Ledger(settings=Settings(database=f"sqlite:///{tmp_path / 'adjudicate.db'}"))
+    opened = Ledger(settings=Settings(database=fresh_sqlite(tmp_path / "adjudicate.db")))
     yield opened
     opened.close()
 

@@ -19,6 +19,7 @@ from adjudicate.transports.base import Page
 from executors.library.executor import Library
 from executors.library.schema import BANKS, EXEMPLARS, IMAGES
 from executors.shared.settings import LibrarySettings, Settings
+from tests.services.tables import fresh_sqlite
 
 LABELS = {"category": "cure", "rule": "CN-AL-16", "severity": "high"}
 
@@ -109,7 +110,7 @@ def empty(
 ) -> Library:
     thresholds = tmp_path / "thresholds.yaml"
     section = LibrarySettings(thresholds=thresholds)
-    settings = Settings(database=f"sqlite:///{tmp_path / 'other.db'}", library=section)
+    settings = Settings(database=fresh_sqlite(tmp_path / "other.db"), library=section)
     return Library(settings=settings)
 
 

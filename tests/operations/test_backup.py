@@ -154,8 +154,8 @@ def test_refusals_are_a_sentence_and_leave_all_as_it_was(url: str, tmp_path: Pat
     assert (code, "pg_dump" in said) == (2, True)
 
 
-def test_prepare_says_what_it_does_and_then_nothing(any_database: str) -> None:
-    given = ("--database", any_database)
+def test_prepare_says_what_it_does_and_then_nothing(empty_database: str) -> None:
+    given = ("--database", empty_database)
     planned = invoke("prepare", "--dry-run", *given)[1].splitlines()
     assert planned[0] == "0001 The tables of release 0.1.0"
     assert planned[-1].startswith(f"{HEAD} ")

@@ -154,26 +154,26 @@ def test_documents_of_each_release_are_read_as_they_were_meant(release: Path, ki
 
 
 @pytest.mark.parametrize("release", RELEASES, ids=lambda path: path.stem)
-def test_a_database_of_each_release_is_taken_over(release: Path, any_database: str) -> None:
+def test_a_database_of_each_release_is_taken_over(release: Path, empty_database: str) -> None:
     old = read(release)
-    with opened(any_database) as engine:
+    with opened(empty_database) as engine:
         make_tables(engine, old)
     decision = documents()["decision"]
     with engine.begin() as connection:
         row = {"document": old["documents"]["decision"]["json"], "id": decision.id}
         _insert(connection, old, "decisions", {**row, "number": 7})
         _insert(connection, old, "exemplars", {"id": "e1", "removed": False, "enabled": True})
-    databases.prepare(any_database)
-    assert databases.plan(any_database) == []
+    databases.prepare(empty_database)
+    assert databases.plan(empty_database) == []
     with engine.connect() as connection:
         context = MigrationContext.configure(connection)
         assert compare_metadata(context, databases.whole()) == []
-    ledger, library = DecisionStore(any_database), ExemplarStore(any_database)
+    ledger, library = DecisionStore(empty_database), ExemplarStore(empty_database)
     held = ledger.get(str(decision.id))
     assert held is not None
     assert (held.outcome, held.findings[0].claim) == ("reject", "cures")
     library.add([Exemplar(text="new", encoder_version="v1", text_embedding=[[1.0, 0.0]])])
-    KeyStore(any_database).close()
+    KeyStore(empty_database).close()
     # The old release, which is still there, goes on writing rows as it knows them.
     with engine.begin() as connection:
         _insert(connection, old, "decisions", {"id": "another", "number": 8})

@@ -13,6 +13,7 @@ from executors.ledger.executor import Ledger
 from executors.ledger.quality.tally import Counts
 from executors.shared import room
 from executors.shared.settings import LibrarySettings, QualitySettings, Settings
+from tests.services.tables import fresh_sqlite
 
 SHARE = 0.25
 
@@ -20,7 +21,7 @@ SHARE = 0.25
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return Settings(
-        database=f"sqlite:///{tmp_path / 'adjudicate.db'}",
+        database=fresh_sqlite(tmp_path / "adjudicate.db"),
         library=LibrarySettings(audit_share=SHARE),
         quality=QualitySettings(refresh_s=300.0),
     )

@@ -20,6 +20,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
+from psycopg import sql
+
 from tests.services.debian import installed
 
 START_S = 120
@@ -43,10 +46,13 @@ class Postgres:
     def admin_url(self) -> str:
         return self._url("postgres")
 
-    def fresh_database(self) -> str:
-        """The SQLAlchemy URL of a new, empty database."""
+    def fresh_database(self, like: str = "template1") -> str:
+        """The SQLAlchemy URL of a new database: an empty one, or a copy of the one named `like`,
+        to which nobody is connected."""
         name = f"adjudicate_{uuid.uuid4().hex[:12]}"
-        self._run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "adjudicate", name)
+        with psycopg.connect(self.admin_url.replace("+psycopg", ""), autocommit=True) as connection:
+            made = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+            connection.execute(made.format(sql.Identifier(name), sql.Identifier(like)))
         return self._url(name)
 
     def stop(self, mode: str = "fast") -> None:

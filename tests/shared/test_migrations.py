@@ -53,9 +53,9 @@ def steps(folder: Path, *scripts: str) -> Path:
 
 
 @pytest.fixture
-def engine(any_database: str) -> Iterator[Engine]:
+def engine(empty_database: str) -> Iterator[Engine]:
     """Of an empty database."""
-    with opened(any_database) as engine:
+    with opened(empty_database) as engine:
         yield engine
         engine.dispose()
 
@@ -91,15 +91,15 @@ def test_the_revision_that_a_room_looks_for_is_that_of_the_last_step() -> None:
     assert taken[-1].revision == HEAD
 
 
-def test_the_steps_make_the_tables_that_the_rooms_know(any_database: str, tmp_path: Path) -> None:
-    databases.prepare(any_database)
-    with opened(any_database) as migrated:
+def test_the_steps_make_the_tables_that_the_rooms_know(empty_database: str, tmp_path: Path) -> None:
+    databases.prepare(empty_database)
+    with opened(empty_database) as migrated:
         with migrated.connect() as connection:
             context = MigrationContext.configure(connection, opts={"compare_server_default": True})
             assert compare_metadata(context, databases.whole()) == []
         found = schema(migrated)
         migrated.dispose()
-    assert found == schema_of_models(any_database, tmp_path)
+    assert found == schema_of_models(empty_database, tmp_path)
 
 
 def schema_of_models(url: str, folder: Path) -> dict[str, Any]:
@@ -137,7 +137,7 @@ def test_a_database_of_this_revision_is_opened_without_alembic(sqlite_url: str) 
 
 
 def test_of_several_that_start_together_one_takes_the_steps(
-    any_database: str, caplog: pytest.LogCaptureFixture
+    empty_database: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     line = threading.Barrier(4)
     failed: list[Exception] = []
@@ -145,7 +145,7 @@ def test_of_several_that_start_together_one_takes_the_steps(
     def start() -> None:
         line.wait()
         try:
-            open_database(any_database, databases.whole()).dispose()
+            open_database(empty_database, databases.whole()).dispose()
         except Exception as error:
             failed.append(error)
 
@@ -183,33 +183,33 @@ def test_the_release_before_goes_on_with_what_was_expanded(engine: Engine, tmp_p
 
 
 def test_a_database_of_a_later_release_is_taken_as_it_is(
-    any_database: str, caplog: pytest.LogCaptureFixture
+    empty_database: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """After a roll back. Each step expands, so what this release knows is there."""
-    databases.prepare(any_database)
-    change(any_database, "UPDATE alembic_version SET version_num = '9999'")
+    databases.prepare(empty_database)
+    change(empty_database, "UPDATE alembic_version SET version_num = '9999'")
     with caplog.at_level(logging.WARNING):
-        open_database(any_database, databases.whole()).dispose()
+        open_database(empty_database, databases.whole()).dispose()
     assert [one.getMessage() for one in caplog.records if one.levelno >= logging.WARNING] == [
         f"the database is of a later release: revision 9999, here {HEAD}"
     ]
-    assert databases.plan(any_database) == []
-    assert databases.prepare(any_database) == []
+    assert databases.plan(empty_database) == []
+    assert databases.prepare(empty_database) == []
 
 
-def test_a_later_database_without_what_this_release_needs_is_refused(any_database: str) -> None:
-    databases.prepare(any_database)
-    change(any_database, "UPDATE alembic_version SET version_num = '9999'")
-    change(any_database, "ALTER TABLE decisions RENAME COLUMN trace_id TO trace")
+def test_a_later_database_without_what_this_release_needs_is_refused(empty_database: str) -> None:
+    databases.prepare(empty_database)
+    change(empty_database, "UPDATE alembic_version SET version_num = '9999'")
+    change(empty_database, "ALTER TABLE decisions RENAME COLUMN trace_id TO trace")
     with pytest.raises(ConfigurationError, match=r"revision 9999; it has no decisions\.trace_id"):
-        open_database(any_database, databases.whole())
+        open_database(empty_database, databases.whole())
 
 
-def test_tables_of_another_make_are_refused_and_nothing_changes(any_database: str) -> None:
-    change(any_database, "CREATE TABLE banks (name TEXT)")
+def test_tables_of_another_make_are_refused_and_nothing_changes(empty_database: str) -> None:
+    change(empty_database, "CREATE TABLE banks (name TEXT)")
     with pytest.raises(ConfigurationError, match=r"of no release .+it has no banks\.enabled"):
-        open_database(any_database, databases.whole())
-    with opened(any_database) as engine:
+        open_database(empty_database, databases.whole())
+    with opened(empty_database) as engine:
         assert inspect(engine).get_table_names() == ["banks"]
         engine.dispose()
 
@@ -223,10 +223,10 @@ def test_a_role_that_may_not_change_tables_is_told_who_may(postgres: Postgres) -
 
 
 def test_a_long_reader_does_not_make_the_others_wait(
-    postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(running, "LOCK_TIMEOUT_MS", 200)
-    with opened(postgres_url) as engine:
+    with opened(postgres.fresh_database()) as engine:
         migrate(engine, NOTES.metadata, steps(tmp_path / "one", FIRST))
         folder = steps(tmp_path / "two", FIRST, SECOND)
         reader = engine.connect()

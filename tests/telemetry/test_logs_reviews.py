@@ -18,6 +18,7 @@ from executors.ledger.store import DecisionStore
 from executors.shared.logs.lines import LineFormatter
 from executors.shared.logs.secrets import Scrubber
 from executors.shared.settings import DecisionSettings
+from tests.services.tables import fresh_sqlite
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 COPY, CLAIM, ADVERTISER = "Heilt Krebs 保证治愈", "heilt in drei Tagen", "Wunder & Söhne"
@@ -26,7 +27,7 @@ WORDS = "Krebs in drei"
 
 @pytest.fixture
 def recorder(tmp_path: Path) -> Iterator[Recorder]:
-    store = DecisionStore(f"sqlite:///{tmp_path / 'adjudicate.db'}")
+    store = DecisionStore(fresh_sqlite(tmp_path / "adjudicate.db"))
     yield Recorder(store, DecisionSettings())
     store.close()
 

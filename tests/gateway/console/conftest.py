@@ -24,6 +24,7 @@ from executors.gateway.protocols.paths import Paths
 from executors.shared.policy import Policy, load_policy
 from executors.shared.settings import AccessSettings, Settings
 from tests.gateway.console.rooms import ConsoleRooms
+from tests.services.tables import fresh_sqlite
 
 HTTPX = {"host": "test", "sec-fetch-site": "same-origin"}
 _CSRF = re.compile(r'name="csrf" (?:content|value)="([^"]*)"')
@@ -75,7 +76,7 @@ def policy() -> Policy:
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     access = AccessSettings(mode="required", poll_s=0.05)
-    return Settings(database=f"sqlite:///{tmp_path / 'console.db'}", access=access)
+    return Settings(database=fresh_sqlite(tmp_path / "console.db"), access=access)
 
 
 @pytest_asyncio.fixture

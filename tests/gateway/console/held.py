@@ -29,6 +29,7 @@ from executors.shared.images import decode
 from executors.shared.perceptual_hash import perceptual_hash
 from executors.shared.pictures import PictureStore
 from executors.shared.settings import LibrarySettings, Settings
+from tests.services.tables import fresh_sqlite
 
 ENCODER = "grey-cells"
 SIDE = 16
@@ -153,7 +154,7 @@ def settings_of(folder: Path) -> Settings:
         encoding="utf-8",
     )
     return Settings(
-        database=f"sqlite:///{folder / 'held.db'}",
+        database=fresh_sqlite(folder / "held.db"),
         pictures=str(folder / "pictures"),
         policy_poll_s=0,
         library=LibrarySettings(thresholds=thresholds, audit_share=0.0),

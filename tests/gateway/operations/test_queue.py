@@ -21,6 +21,7 @@ from executors.shared import room
 from executors.shared.policies import load_policy
 from executors.shared.settings import ROOT, Settings
 from tests.gateway.operations.ledger_rooms import LedgerRooms, asking
+from tests.services.tables import fresh_sqlite
 
 POLICY = load_policy(ROOT / "policies")
 
@@ -29,7 +30,7 @@ POLICY = load_policy(ROOT / "policies")
 def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ledger]:
     # A room takes the process for its own; this process is pytest's.
     monkeypatch.setattr(room, "belong_to_supervisor", lambda: None, raising=False)
-    opened = Ledger(settings=Settings(database=f"sqlite:///{tmp_path / 'ledger.db'}"))
+    opened = Ledger(settings=Settings(database=fresh_sqlite(tmp_path / "ledger.db")))
     yield opened
     opened.close()
 

@@ -31,13 +31,14 @@ from executors.ledger.executor import Ledger
 from executors.shared import room
 from executors.shared.settings import GatewaySettings, Settings
 from tests.gateway.operations.ledger_rooms import LedgerRooms, asking
+from tests.services.tables import fresh_sqlite
 
 
 @pytest.fixture
 def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ledger]:
     # A room takes the process for its own; this process is pytest's.
     monkeypatch.setattr(room, "belong_to_supervisor", lambda: None, raising=False)
-    opened = Ledger(settings=Settings(database=f"sqlite:///{tmp_path / 'ledger.db'}"))
+    opened = Ledger(settings=Settings(database=fresh_sqlite(tmp_path / "ledger.db")))
     yield opened
     opened.close()
 

@@ -25,13 +25,14 @@ from executors.ledger.audit.endpoints import MAX_WAITING
 from executors.ledger.executor import Ledger
 from executors.shared import room
 from executors.shared.settings import Settings
+from tests.services.tables import fresh_sqlite
 
 
 @pytest.fixture
 def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ledger]:
     # A room takes the process for its own; this process is pytest's.
     monkeypatch.setattr(room, "belong_to_supervisor", lambda: None, raising=False)
-    opened = Ledger(settings=Settings(database=f"sqlite:///{tmp_path / 'adjudicate.db'}"))
+    opened = Ledger(settings=Settings(database=fresh_sqlite(tmp_path / "adjudicate.db")))
     yield opened
     opened.close()
 

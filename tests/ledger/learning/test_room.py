@@ -26,6 +26,7 @@ from executors.ledger.learning.lessons import Lessons
 from executors.shared import room
 from executors.shared.settings import QualitySettings, Settings
 from tests.ledger.learning.made import PHASH, apart
+from tests.services.tables import fresh_sqlite
 
 MEI = {"by": "key:mei", "by_name": "Mei", "role": "reviewer"}
 
@@ -34,7 +35,7 @@ MEI = {"by": "key:mei", "by_name": "Mei", "role": "reviewer"}
 def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ledger]:
     # A room takes the process for its own; this process is pytest's.
     monkeypatch.setattr(room, "belong_to_supervisor", lambda: None, raising=False)
-    database = f"sqlite:///{tmp_path / 'adjudicate.db'}"
+    database = fresh_sqlite(tmp_path / "adjudicate.db")
     opened = Ledger(settings=Settings(database=database, quality=QualitySettings(refresh_s=300.0)))
     yield opened
     opened.close()

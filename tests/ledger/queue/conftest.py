@@ -14,6 +14,7 @@ from executors.shared.database import writing
 from executors.shared.settings import QueueSettings
 from tests.ledger.queue.desk import Desk
 from tests.services.postgres import Postgres
+from tests.services.tables import fresh_sqlite
 
 MakeDesk = Callable[..., Desk]
 
@@ -35,7 +36,7 @@ def one_postgres_url(postgres: Postgres) -> str:
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """What differs from database to database is tested on both."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'ledger.db'}"
+        return fresh_sqlite(tmp_path / "ledger.db")
     url: str = request.getfixturevalue("one_postgres_url")
     _empty(url)
     return url

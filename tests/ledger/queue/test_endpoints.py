@@ -15,6 +15,7 @@ from executors.ledger.executor import Ledger
 from executors.shared import room
 from executors.shared.settings import Settings, WebhookSettings
 from tests.ledger.webhooks.receiver import SECRET, Receiver, receiving
+from tests.services.tables import fresh_sqlite
 
 WAIT_S = 20
 ANN = {"by": "key:ann", "by_name": "Ann", "role": "reviewer"}
@@ -30,7 +31,7 @@ def receiver() -> Iterator[Receiver]:
 def ledger(tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ledger]:
     # A room takes the process for its own; this process is pytest's.
     monkeypatch.setattr(room, "belong_to_supervisor", lambda: None, raising=False)
-    database = f"sqlite:///{tmp_path / 'ledger.db'}"
+    database = fresh_sqlite(tmp_path / "ledger.db")
     webhook = WebhookSettings(url=receiver.url, secret=SECRET, poll_s=300)  # type: ignore[arg-type]
     opened = Ledger(settings=Settings(database=database, webhook=webhook))
     yield opened

@@ -13,6 +13,7 @@ from executors.shared.database import writing
 from executors.shared.pictures import PictureStore
 from tests.ledger.records.archive import Archive
 from tests.services.postgres import Postgres
+from tests.services.tables import fresh_sqlite
 
 _KEPT = ("audit_entries", "audit_head")
 """The trail cannot be emptied. That it goes on is no matter here."""
@@ -28,7 +29,7 @@ def records_url(postgres: Postgres) -> str:
 def archive(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Archive]:
     """Empty; the test runs on SQLite and on PostgreSQL."""
     if request.param == "sqlite":
-        yield from _opened(f"sqlite:///{tmp_path / 'ledger.db'}", tmp_path)
+        yield from _opened(fresh_sqlite(tmp_path / "ledger.db"), tmp_path)
         return
     url: str = request.getfixturevalue("records_url")
     store = DecisionStore(url)

@@ -15,6 +15,7 @@ from executors.ledger.executor import Ledger
 from executors.ledger.records.endpoints import _MOST_WAITING
 from executors.shared import room
 from executors.shared.settings import RetentionSettings, Settings
+from tests.services.tables import fresh_sqlite
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ledger]:
     monkeypatch.setattr(room, "belong_to_supervisor", lambda: None, raising=False)
     opened = Ledger(
         settings=Settings(
-            database=f"sqlite:///{tmp_path / 'adjudicate.db'}",
+            database=fresh_sqlite(tmp_path / "adjudicate.db"),
             retention=RetentionSettings(approved_pictures_days=1),
         )
     )
