@@ -37,14 +37,17 @@ import jina
 from jina.constants import __default_host__
 from jina.enums import FlowBuildLevel
 from jina.helper import is_port_free
+from sqlalchemy import MetaData
 
 from adjudicate.errors import ConfigurationError
 from executors.exporting import Exporting
 from executors.gateway.access.binding import bind_address
 from executors.gateway.access.loopback import HOST
 from executors.gateway.access.tls import open_tls
+from executors.shared.database import open_database
 from executors.shared.health.board import Board
 from executors.shared.logs.secrets import secrets_of
+from executors.shared.policy import load_policy
 from executors.shared.process import EX_CONFIG
 from executors.shared.settings import (
     Settings,
@@ -109,8 +112,9 @@ class Flow(Exporting, jina.Flow):
     def start(self) -> Flow:
         """Start every room and wait until all are ready.
 
-        Raises `SystemExit` 78 when a port is taken or a room refuses its configuration, after
-        one sentence; 70 when a room ends without saying why.
+        Raises `SystemExit` 78 when a port is taken, when policies or database cannot be opened, or
+        when a room refuses its configuration, after one sentence; 70 when a room ends without
+        saying why.
         """
         self._start_time = time.time()  # Jina's __exit__ reads it
         # A forked copy of this process would inherit gRPC's threads' locks.
@@ -118,6 +122,7 @@ class Flow(Exporting, jina.Flow):
         self._install_signal_handlers()
         self.build(copy_flow=False)
         self._refuse_taken_ports()
+        self._open_what_rooms_share()
         self._health = HealthWatch(self._open_board(), self._settings.health)
         self._keep_rooms_to_this_machine()
         with interrupt_blocked():
@@ -164,6 +169,16 @@ class Flow(Exporting, jina.Flow):
             say(f"{BOARD_VARIABLE}: set it to a folder to write to ({error}).", logging.CRITICAL)
             raise SystemExit(EX_CONFIG) from None
         return board
+
+    def _open_what_rooms_share(self) -> None:
+        """Each room would open policies and database for itself and say what is wrong with them,
+        but only once it has loaded all else."""
+        try:
+            load_policy(self._settings.policies)
+            open_database(self._settings.database, MetaData()).dispose()
+        except ConfigurationError as error:
+            say(str(error), logging.CRITICAL)
+            raise SystemExit(EX_CONFIG) from None
 
     def _refuse_taken_ports(self) -> None:
         for port in self._deployment_nodes["gateway"].args.port:

@@ -25,7 +25,7 @@ from benchmarks._servers import free_ports
 from executors.gateway.access.store import KeyStore
 from executors.gateway.caller import Scope
 from executors.shared.settings import ROOT
-from tests.e2e.service import Service
+from tests.e2e.service import READY_S, Service
 from tests.services.postgres import Postgres
 
 JWT_SECRET = "planted-jwt-secret-0123456789abcdef0123456789"  # noqa: S105
@@ -123,7 +123,8 @@ def story(tmp_path_factory: pytest.TempPathFactory, postgres: Postgres) -> Story
     told = Story(text, key.id, token, picture())
     service.start()
     try:
-        service.wait_until_ready()
+        # Not until it is well: its judge has no server, and fails its canary.
+        assert service.wait_for_output("ready (", READY_S), service.output()
         asyncio.run(ask_well(service, told))
         ask_badly(service, told)
         postgres.stop("immediate")

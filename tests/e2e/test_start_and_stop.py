@@ -31,10 +31,13 @@ def gone(processes: list[psutil.Process]) -> bool:
 
 
 def without_models(
-    folder: Path, settings: dict[str, str] | None = None, command: tuple[str, ...] = UP_FLOW
+    folder: Path,
+    settings: dict[str, str] | None = None,
+    command: tuple[str, ...] = UP_FLOW,
+    real: str = "",
 ) -> Service:
-    """A service whose encoder and judge have no model, where the test is not about those."""
-    return Service(folder, settings or {}, (*command, str(write_flow(folder))))
+    """A service whose encoder and judge have no model, but for the one that the test is about."""
+    return Service(folder, settings or {}, (*command, str(write_flow(folder, real))))
 
 
 def events(service: Service) -> dict[str, list[str]]:
@@ -128,8 +131,9 @@ def test_sigterm_lets_what_is_in_flight_finish(small: SmallFlow) -> None:
 def test_what_cannot_start_says_why_in_one_sentence(
     tmp_path: Path, settings: dict[str, str], sentence: str
 ) -> None:
-    about_a_model = "__MODEL" in next(iter(settings))
-    service = Service(tmp_path, settings) if about_a_model else without_models(tmp_path, settings)
+    (name,) = settings
+    real = name.removeprefix("ADJUDICATE_").removesuffix("__MODEL").lower()
+    service = without_models(tmp_path, settings, real=real)
     service.start()
     try:
         status = service.process.wait(120)
