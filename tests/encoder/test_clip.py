@@ -42,7 +42,9 @@ def direct(folder: Path, images: list[Image.Image]) -> tuple[np.ndarray, np.ndar
     return torch.stack(seen).numpy(), torch.stack(read).numpy()
 
 
-@pytest.mark.parametrize("folder", ["vit_folder", "small_folder", "shipped"])
+@pytest.mark.parametrize(
+    "folder", [pytest.param("vit_folder", marks=pytest.mark.slow), "small_folder", "shipped"]
+)
 def test_it_equals_open_clip_in_every_precision(
     folder: str, request: pytest.FixtureRequest
 ) -> None:

@@ -58,7 +58,7 @@ async def test_one_picture_that_does_not_fit_is_that_ads_error(
     room.close()
 
 
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("precision", ["fp32", pytest.param("bf16", marks=pytest.mark.slow)])
 def test_what_a_picture_costs_a_cpu_is_predicted_within_a_third(precision: Precision) -> None:
     costs = costs_apart(str(ROOT / "models" / "clip"), precision)
     assert 1 / 1.3 <= costs.images <= 1.3
