@@ -8,6 +8,7 @@ import random
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 
@@ -109,13 +110,11 @@ class Callers:
     async def _settle(self, client: AsyncClient, ads: Sequence[Ad]) -> None:
         left, began = {str(ad.id): ad for ad in ads}, time.monotonic()
         while True:
-            try:
+            with suppress(AdjudicateError):  # what is left is sent again
                 async for decision in client.review(list(left.values())):
                     if decision.problem is None:
                         self._told(decision)
                         del left[decision.ad_id]
-            except AdjudicateError:
-                pass  # what is left is sent again
             self.sent.longest_s = max(self.sent.longest_s, time.monotonic() - began)
             if not left:
                 return

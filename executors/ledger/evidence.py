@@ -114,7 +114,7 @@ def evidence_row(case: Case, decision: Decision, keep: str) -> dict[str, Any] | 
         "context": _clean(json.dumps(case.context, ensure_ascii=False)) if case.context else "",
         "picture": case.picture,
         "phash": case.phash,
-        "copy_hash": hash_of_copy(text),
+        "copy_hash": _hash_of(letters),
         "salt": secrets.token_hex(32),
         "verdict": case.verdict,
         "probability": _finite(case.probability),
@@ -127,9 +127,8 @@ def evidence_row(case: Case, decision: Decision, keep: str) -> dict[str, Any] | 
     }
 
 
-def hash_of_copy(text: str) -> str:
+def _hash_of(letters: str) -> str:
     """SHA-256, hex, of a copy's letters and digits as they are read; empty without any."""
-    letters = fold(text).letters
     return hashlib.sha256(letters.encode()).hexdigest() if letters else ""
 
 

@@ -97,7 +97,7 @@ class ExemplarRoom(Room):
                 raise AdError(Code.INVALID_FIELD, "after goes with sort id")
             return list(self._listed(lookups, truth(parameters, "image") or False, page))
 
-        return await _answered(Exemplar, lookups, work)
+        return await answered(Exemplar, lookups, work)
 
     @requests(on="/library/held")
     async def held(self, docs: DocList[Lookup], **kwargs: Any) -> DocList[Exemplar]:
@@ -114,7 +114,7 @@ class ExemplarRoom(Room):
                 for content in hashes
             ]
 
-        return await _answered(Exemplar, lookups, work)
+        return await answered(Exemplar, lookups, work)
 
     @requests(on="/library/remove")
     async def remove(
@@ -129,7 +129,7 @@ class ExemplarRoom(Room):
             found = self._store.remove(ids, by, why)
             return [Lookup(id=at, found=was) for at, was in zip(ids, found, strict=True)]
 
-        return await _answered(Lookup, lookups, work)
+        return await answered(Lookup, lookups, work)
 
     @requests(on="/library/set")
     async def set_exemplar(
@@ -156,12 +156,12 @@ class ExemplarRoom(Room):
             by, why = _name(parameters, "by"), words(parameters, "why")
             return [self._set(lookup.id or "", fields, by, why) for lookup in lookups]
 
-        return await _answered(Exemplar, lookups, work)
+        return await answered(Exemplar, lookups, work)
 
     @requests(on="/library/banks")
     async def banks(self, docs: DocList[Lookup], **kwargs: Any) -> DocList[Bank]:
         """Every bank with its counts."""
-        return await _answered(Bank, list(docs), self._curation.banks)
+        return await answered(Bank, list(docs), self._curation.banks)
 
     @requests(on="/library/bank")
     async def switch_bank(
@@ -179,7 +179,7 @@ class ExemplarRoom(Room):
             names = [_bank_name(lookup.id or "") for lookup in lookups]
             return [self._curation.switch(name, enabled, by=by, note=note) for name in names]
 
-        return await _answered(Bank, lookups, work)
+        return await answered(Bank, lookups, work)
 
     @requests(on="/library/changes")
     async def changes(
@@ -198,7 +198,7 @@ class ExemplarRoom(Room):
                 for change in self._curation.log(limit, offset, exemplar_id=lookup.id or "")
             ]
 
-        return await _answered(Change, lookups, work)
+        return await answered(Change, lookups, work)
 
     def shut(self) -> None:
         """End the connections to the exemplars' database, and follow the policy no longer."""
@@ -235,7 +235,7 @@ class ExemplarRoom(Room):
             yield held or Exemplar(id=lookup.id, problem=missing)
 
 
-async def _answered(
+async def answered(
     kind: type[D], lookups: Sequence[Lookup], work: Callable[[], list[D]]
 ) -> DocList[D]:
     """What `work` returns, from a thread; or, for each lookup, a document with the problem."""

@@ -2,8 +2,6 @@
 
 # No `from __future__ import annotations` in a file with @requests: Jina reads the annotations as
 # classes.
-import asyncio
-import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,17 +9,14 @@ from docarray import DocList
 from jina import requests
 
 from adjudicate.documents import Case, Lookup, Match, Problem
-from adjudicate.errors import AdError, Code
-from executors.library.checks import problem_of
+from adjudicate.errors import Code
 from executors.library.embeddings import EmbeddingStore
-from executors.library.exemplar_endpoints import ExemplarRoom
+from executors.library.exemplar_endpoints import ExemplarRoom, answered
 from executors.library.index import FollowingIndex
 from executors.library.neighbours import almost_copies, held_vectors, neighbours
 from executors.shared.parameters import truth, whole_number
 
 MOST_NEAR = 50
-
-logger = logging.getLogger(__name__)
 
 
 class NeighbourRoom(ExemplarRoom):
@@ -41,22 +36,20 @@ class NeighbourRoom(ExemplarRoom):
         """
         ids = [lookup.id or "" for lookup in docs]
         said = parameters or {}
-        try:
+        missing = Problem(code=Code.NOT_FOUND, detail="no exemplar has this id")
+
+        def work() -> list[Case]:
             limit = whole_number(said, "limit", 8, least=1, most=MOST_NEAR)
             copies = truth(said, "copies") or False
-            found = await asyncio.to_thread(self._near, ids, limit)
-        except AdError as error:
-            return _all(ids, problem_of(error))
-        except Exception:
-            logger.exception("the exemplars cannot be compared")
-            return _all(ids, Problem(code=Code.INTERNAL, detail="the library failed on this"))
-        missing = Problem(code=Code.NOT_FOUND, detail="no exemplar has this id")
-        return DocList[Case](
-            Case(id=name, matches=DocList[Match](_kept(found[name], copies)))
-            if name in found
-            else Case(id=name, problem=missing)
-            for name in ids
-        )
+            found = self._near(ids, limit)
+            return [
+                Case(id=name, matches=DocList[Match](_kept(found[name], copies)))
+                if name in found
+                else Case(id=name, problem=missing)
+                for name in ids
+            ]
+
+        return await answered(Case, docs, work)
 
     def _near(self, ids: Sequence[str], limit: int) -> dict[str, list[Match]]:
         loaded = self._index.loaded()
@@ -71,7 +64,3 @@ class NeighbourRoom(ExemplarRoom):
 
 def _kept(matches: Sequence[Match], copies: bool) -> Sequence[Match]:
     return almost_copies(matches) if copies else matches
-
-
-def _all(ids: Sequence[str], problem: Problem) -> DocList[Case]:
-    return DocList[Case](Case(id=name, problem=problem) for name in ids)

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from adjudicate import Ad
 from tests.browser.conftest import Person
 from tests.browser.desk import Desk, copied
-from tests.services.browser import Visit
+from tests.services.browser import DESK, PHONE, Visit
 
 READY = "[data-can-answer][data-ready]"
 """A case that keys answer: not in the first moment, when they may be meant for the one before."""
@@ -168,6 +168,27 @@ def test_the_case_page_shows_what_a_reviewer_needs(desk: Desk, person: Person) -
     expect(rule).to_contain_text(decision.rule)
     assert rule.locator("[lang=en]").count() == rule.locator("[lang=zh]").count() == 1
     expect(page.locator(".probability")).to_contain_text("%")
+
+
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+def test_the_ads_picture_is_whole_within_its_figure(
+    person: Person, pictured: str, size: tuple[int, int]
+) -> None:
+    """What lies outside would be cut off, or hide the buttons beside it."""
+    mei = person("mei", size=size)
+    open_case(mei, pictured)
+    picture = mei.page.locator("[data-ad-picture]")
+    picture.evaluate("one => one.decode()")
+    inner, outer = picture.bounding_box(), mei.page.locator("section.ad figure").bounding_box()
+    assert inner is not None
+    assert outer is not None
+    for at, length in (("x", "width"), ("y", "height")):
+        assert inner[length] > 50
+        assert inner[at] >= outer[at] - 1
+        assert inner[at] + inner[length] <= outer[at] + outer[length] + 1
+    # The box may have another shape than the picture, which is not stretched, nor cut to it.
+    fitted = picture.evaluate("one => getComputedStyle(one).objectFit")
+    assert fitted in ("contain", "scale-down")
 
 
 def test_bad_pictures_can_be_blurred_and_stay_so(person: Person, pictured: str) -> None:

@@ -114,6 +114,7 @@ def test_replicas_that_work_share_it_come_and_go_and_nothing_is_lost(
     assert min(shares) > 0.3 * sum(shares)
 
     third = flow.start_replica("encoder")
+    flow.wait_for(third)
     until(lambda: encoded(third) > 0)
     before = [encoded(replica) for replica in (first, second, third)]
     load.go_on_for(120)

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from adjudicate.documents import Case, Problem
-from executors.ledger.evidence import MOST_NAME, evidence_of, evidence_row, hash_of_copy
+from adjudicate.documents import Case, Decision, Problem
+from executors.ledger.evidence import MOST_NAME, evidence_of, evidence_row
 from executors.ledger.recorder import Recorder
 from executors.ledger.store import DecisionStore
 from executors.shared.pictures import PictureStore
@@ -76,11 +76,17 @@ def test_what_cannot_be_stored_as_text_is_stored_all_the_same(
     records.store.close()
 
 
+def hash_of(copy: str) -> str:
+    row = evidence_row(Case(text=copy), Decision(id="d"), "all")
+    assert row is not None
+    return str(row["copy_hash"])
+
+
 def test_copy_that_reads_the_same_has_the_same_hash() -> None:
-    assert hash_of_copy("Cures, ALL!") == hash_of_copy("c u r e s all")
-    assert hash_of_copy("療效") == hash_of_copy("疗效")
-    assert hash_of_copy("") == hash_of_copy("!!!") == ""
-    assert hash_of_copy("Cures all") != hash_of_copy("Cures al")
+    assert hash_of("Cures, ALL!") == hash_of("c u r e s all")
+    assert hash_of("療效") == hash_of("疗效")
+    assert hash_of("") == hash_of("!!!") == ""
+    assert hash_of("Cures all") != hash_of("Cures al")
 
 
 def test_an_ad_without_content_has_no_row_and_one_that_errs_the_beginning_of_its_copy(
