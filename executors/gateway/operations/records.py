@@ -24,6 +24,7 @@ from adjudicate.errors import STATUS, Code, RequestError, ServiceError
 from adjudicate.images import EncodedImage
 from adjudicate.record_rows import COLUMNS, csv_line
 from executors.gateway.operations.bodies import Body, plain, whole
+from executors.gateway.operations.given import text_of
 from executors.gateway.routing.rooms import Rooms
 from executors.shared.pictures import PictureStore
 
@@ -125,7 +126,7 @@ class RecordsApi:
     async def erase(self, body: Body) -> Body:
         """`{ad?|advertiser?, dry_run?}` → an `Erasure`. Without `dry_run: false` it only counts."""
         asked = Erasure(
-            ad=_text(body, "ad"), advertiser=_text(body, "advertiser"), dry_run=_dry_run(body)
+            ad=text_of(body, "ad"), advertiser=text_of(body, "advertiser"), dry_run=_dry_run(body)
         )
         (done,) = await self._rooms.post("/erase", DocList[Erasure]([asked]), Erasure)
         return _nameless(_sound(done))
@@ -152,19 +153,10 @@ class RecordsApi:
 
 def _ask(body: Body) -> DecisionAsk:
     return DecisionAsk(
-        decision=_text(body, "id"),
-        **{name: _text(body, name) for name in _FILTERS},
+        decision=text_of(body, "id"),
+        **{name: text_of(body, name) for name in _FILTERS},
         limit=whole(body.get("limit", 50), "limit", 1, MOST),
     )
-
-
-def _text(body: Body, name: str) -> str:
-    value = body.get(name)
-    if value is None:
-        return ""
-    if not isinstance(value, str) or "\0" in value:
-        raise RequestError(Code.INVALID_FIELD, f"{name} must be text, without NUL")
-    return value
 
 
 def _dry_run(body: Body) -> bool:
