@@ -67,7 +67,7 @@ def _asked(name: str, url: str) -> list[Row]:
     return [
         row(f"{name}: served, p50", statistics.median(times), "ms"),
         row(f"{name}: served, p95", _p95(times), "ms", "<= 250"),
-        row(f"{name}: bytes", size, "", "<= 400000"),
+        row(f"{name}: bytes", size, "", "<= 100000"),
     ]
 
 
