@@ -98,13 +98,24 @@ def test_a_room_that_is_still_loading_ends_at_once(tmp_path: Path) -> None:
     assert "Traceback" not in room.output()
 
 
-def test_a_wrong_setting_is_one_sentence(tmp_path: Path) -> None:
-    room = Alone(tmp_path, "ledger", {"ADJUDICATE_DECISION__REJECT": "7"})
-    room.start()
-    assert room.end(None) == CONFIG
-    (line,) = room.lines()
-    assert (line["level"], line["room"]) == ("critical", "ledger")
-    assert line["event"].startswith("ADJUDICATE_DECISION__REJECT: ")
+@pytest.mark.parametrize(
+    ("name", "room", "value", "sentence"),
+    [
+        ("DECISION__REJECT", "ledger", "7", "ADJUDICATE_DECISION__REJECT: "),
+        ("DATABASE", "ledger", "sqlite:////proc/nowhere/x.db", "ADJUDICATE_DATABASE: "),
+        ("POLICIES", "library", "no/such/folder", "The policy folder no/such/folder does not"),
+    ],
+)
+def test_a_wrong_setting_is_one_sentence(
+    tmp_path: Path, name: str, room: str, value: str, sentence: str
+) -> None:
+    alone = Alone(tmp_path, room, {f"ADJUDICATE_{name}": value})
+    alone.start()
+    assert alone.end(None) == CONFIG
+    # The database is new, and a room that gets as far as to open it says so.
+    (line,) = [each for each in alone.lines() if "migrations" not in each["logger"]]
+    assert (line["level"], line["room"]) == ("critical", room)
+    assert line["event"].startswith(sentence)
 
 
 def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:

@@ -196,11 +196,11 @@ class Rooms:
             elif endpoint == VERDICT:
                 name_caller(documents(request), self.door.who())
             if self.settling is not None:
-                self.settling.check(endpoint, documents(request))
+                self.settling.check(request)
             parameters = dict(request.parameters) if endpoint in NOTED else {}
             response = await self._answered(request)
             if self.settling is not None:
-                await self.settling.follow(endpoint, documents(response))
+                await self.settling.follow(endpoint, response)
             if endpoint in NOTED:
                 await self._note(list(deeds(endpoint, parameters, documents(response))))
             return response

@@ -31,11 +31,12 @@ class LedgerRooms:
         request = DataRequest()
         request.document_array_cls = DocList[docs.doc_type]
         request.data.docs = docs
+        request.header.exec_endpoint = endpoint
         async with self.door.enter(endpoint, len(docs)):
             if endpoint in SIGNED:
                 sign(documents(request), self.door.who())
             if self._settling is not None:
-                self._settling.check(endpoint, documents(request))
+                self._settling.check(request)
             came = DataRequest(request.SerializeToString())
             came.document_array_cls = DocList[docs.doc_type]
             asks = self._ledger.requests[endpoint].fn
@@ -43,7 +44,7 @@ class LedgerRooms:
             if self._settling is not None:
                 came.document_array_cls = DocList[answers]
                 came.data.docs = DocList[answers](found)
-                await self._settling.follow(endpoint, documents(came))
+                await self._settling.follow(endpoint, came)
         return DocList[answers](found)
 
 
